@@ -14,16 +14,32 @@ pub(super) struct Profile {
 /// Functions by which more is taken, each called by the one before.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Growth {
-    pub(super) path: Vec<String>,
+    path: Vec<String>,
     /// What the last one takes, with callees.
     pub(super) was: u64,
     pub(super) now: u64,
 }
 
+/// The function of the library that runs the operations.
+const OPERATIONS: &str = "bench::instructions::counted";
+/// Names of functions that every program has, at their beginning.
+const COMMON: &[&str] = &["core::", "<core::", "std::", "<std::", "alloc::", "<alloc::", "perf_sdk::", "<perf_sdk::"];
 /// A callee is followed if so much of the growth is in it.
 const FOLLOWED: f64 = 0.5;
 /// Callees of the last function that is followed are named with so much of the growth.
 const NAMED: f64 = 0.1;
+
+impl Growth {
+    /// The functions that are the program's own, and the last one.
+    pub(super) fn way(&self) -> Vec<&str> {
+        let (last, before) = match self.path.split_last() {
+            Some((last, before)) => (Some(last), before),
+            None => (None, &self.path[..]),
+        };
+        let own = before.iter().filter(|name| !COMMON.iter().any(|common| name.starts_with(common)));
+        own.chain(last).map(String::as_str).collect()
+    }
+}
 
 impl Profile {
     /// Reads a file with one event, `Ir`.
@@ -69,8 +85,8 @@ impl Profile {
     /// Where more is taken than in `base`: the way down to where half of it is, and if it parts
     /// there, what it parts into.
     pub(super) fn growth(&self, base: &Self) -> Vec<Growth> {
-        let is_called = |function: &str| self.calls.keys().any(|(_, callee)| callee == function);
-        let top = self.calls.keys().map(|(caller, _)| caller).find(|caller| !is_called(caller));
+        // What calls it is callgrind's own frame, and what starts a program.
+        let top = self.calls.keys().map(|(caller, _)| caller).find(|caller| caller.ends_with(OPERATIONS));
         let whole = self.total.saturating_sub(base.total) as f64;
         let mut path: Vec<String> = Vec::new();
         let (mut at, mut taken) = (top.map_or("", String::as_str), (base.total, self.total));
@@ -168,7 +184,7 @@ totals: 161
         let of = |a: u64, b: u64, c: u64| {
             let sum = a + b + c;
             profile(&[
-                ("counted", "order", sum),
+                ("bench::instructions::counted", "order", sum),
                 ("order", "find", a + b),
                 ("find", "a", a),
                 ("find", "b", b),
@@ -176,7 +192,7 @@ totals: 161
             ])
         };
         let seen = |now: &Profile, base: &Profile| {
-            let text = |growth: Growth| format!("{} {} {}", growth.path.join(" > "), growth.was, growth.now);
+            let text = |growth: Growth| format!("{} {} {}", growth.way().join(" > "), growth.was, growth.now);
             now.growth(base).into_iter().map(text).collect::<Vec<_>>()
         };
         let base = of(100, 100, 100);
@@ -187,8 +203,10 @@ totals: 161
         );
         assert!(seen(&base, &of(190, 105, 100)).is_empty());
         // A recursion ends.
-        let deep = |cost| profile(&[("counted", "a", cost), ("a", "b", cost), ("b", "a", cost)]);
+        let deep = |cost| profile(&[("bench::instructions::counted", "a", cost), ("a", "b", cost), ("b", "a", cost)]);
         assert_eq!(seen(&deep(20), &deep(10)), ["a > b 10 20", "a > b > a 10 20"]);
+        let path = ["core::ops::call_once", "order", "std::sync::call", "alloc::grow"].map(str::to_owned).into();
+        assert_eq!(Growth { path, was: 0, now: 1 }.way(), ["order", "alloc::grow"]);
         assert_eq!(Profile::of("events: Ir\n"), Err("it has no total".to_owned()));
     }
 }

@@ -121,7 +121,7 @@ fn judge(name: &str, was: Option<&Profile>, base: f64, now: &Profile, options: &
     let mut all = vec![comparison.with(verdict(None), "")];
     let Some(was) = was else { return all };
     all.extend(now.growth(was).into_iter().take(NAMED).map(|growth| {
-        let path = growth.path.join(ARROW);
+        let path = growth.way().join(ARROW);
         let comparison = Comparison::new(name, "instructions", Some(each(growth.was)), Some(each(growth.now)));
         let verdict = verdict(Some(&path));
         Comparison { function: Some(path), ..comparison.with(verdict, "with callees") }
@@ -136,7 +136,7 @@ mod tests {
     fn profile(parse: u64, print: u64) -> Profile {
         let (both, parse, print) = (parse + print, parse, print);
         let file = format!(
-            "events: Ir\nfn=(1) counted\ncfn=(2) parse\ncalls=1 1\n1 {parse}\ncfn=(3) print\ncalls=1 1\n1 {print}\n\
+            "events: Ir\nfn=(1) perf_sdk::bench::instructions::counted\ncfn=(2) parse\ncalls=1 1\n1 {parse}\ncfn=(3) print\ncalls=1 1\n1 {print}\n\
              fn=(2)\n1 {parse}\nfn=(3)\n1 {print}\ntotals: {both}\n"
         );
         Profile::of(&file).unwrap()
