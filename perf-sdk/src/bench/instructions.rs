@@ -2,7 +2,7 @@
 
 use crate::record;
 
-/// A pattern of the symbol of [`counted`], for callgrind's `--toggle-collect`.
+/// A pattern of the symbol of `counted`, for callgrind's `--toggle-collect`.
 pub const COUNTED: &str = "*perf_sdk*bench*instructions*counted*";
 
 /// Runs the operation with recording off: what remains of a profiled call is a load and a branch,
@@ -13,7 +13,8 @@ pub(super) fn run(call: &mut dyn FnMut(), warm_up: u32, iterations: u32) {
     counted(call, iterations);
 }
 
-// A function without type parameters has one symbol, and callgrind finds it where it is not inlined.
+// A function without type parameters has one symbol, and callgrind finds it where it is not
+// inlined.
 #[inline(never)]
 fn counted(call: &mut dyn FnMut(), iterations: u32) {
     // Without further functions in between.

@@ -1,7 +1,7 @@
 //! Operations whose cost a gate compares between two versions of a program.
 //!
-//! A program with [`Bench`] says what is measured. The command `perf-sdk check` runs two versions of
-//! it, or one and a baseline file, and fails where an operation costs more: by exact counts, by
+//! A program with [`Bench`] says what is measured. The command `perf-sdk check` runs two versions
+//! of it, or one and a baseline file, and fails where an operation costs more: by exact counts, by
 //! instructions, by time. `docs/gate.md` says how it judges.
 //!
 //! ```

@@ -17,8 +17,8 @@ use crate::progress::Progress;
 /// Both are programs that end in perf_sdk::bench::Bench::run, or tests that end in Bench::test. The
 /// base may be a file that `perf-sdk bench --write` wrote.
 ///
-/// Counts of calls, allocations and bytes must be the same or less. Instructions may grow by 1 %, where
-/// valgrind is installed. Time is shown, and fails with --time fail.
+/// Counts of calls, allocations and bytes must be the same or less. Instructions may grow by 1 %,
+/// where valgrind is installed. Time is shown, and fails with --time fail.
 #[derive(Args)]
 #[command(after_help = "Exit status: 0 nothing costs more, 1 something does, 2 wrong arguments or a program that \
                         fails, 3 it cannot be said, with the smallest change that could have been seen.")]

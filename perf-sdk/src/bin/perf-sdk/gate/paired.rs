@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_sign_test_is_that_of_a_table() {
-        // Conover's table A3 of the binomial distribution: 20 draws, 5 or less with probability 0.0207.
+        // Conover's table A3 of the binomial distribution: of 20 draws 5 or less are 0.0207.
         assert!((upper_tail(20, 0.5, 15) - 0.0207).abs() < 5e-5);
         assert_eq!(upper_tail(20, 0.5, 0), 1.0);
         // All of seven beyond: one in 128, where a resample is always beyond.
