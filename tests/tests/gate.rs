@@ -213,6 +213,9 @@ fn a_file_keeps_the_counts() {
     let text = fs::read_to_string(&file).expect("the file");
     assert!(text.contains("[operation.\"order\"]\nwarm_up = 16\niterations = 64\nallocations = "), "{text}");
     assert!(text.contains("::order → gate_subject::price\" = { calls = 4, allocations = 0, bytes = 0 }\n"), "{text}");
+    let json = say(&["bench", &base, "--instructions=off", "--json"]).json();
+    let order = &json["operations"][1];
+    assert_eq!((&order["name"], &order["allocations"], &order["steady"]), (&"order".into(), &3.0.into(), &true.into()));
     // The same each time, so that a diff shows what changed.
     let shown = say(&["bench", &base, "--instructions=off"]);
     assert_eq!(shown.out, text);
@@ -241,6 +244,16 @@ fn what_differs_from_process_to_process_is_inconclusive() {
     assert_eq!(said.status, 2);
     assert!(said.error.contains("order differs from process to process"), "{}", said.error);
     assert!(!Path::new(&folder.file("x.toml")).exists());
+}
+
+#[test]
+fn an_operation_that_is_gone_is_inconclusive_and_a_new_one_passes() {
+    let folder = Folder::new("renamed");
+    let said = folder.check(["base", "renamed"], EXACT);
+    assert_eq!(said.status, 3);
+    assert!(said.out.contains("inconclusive lookup, the operation: "), "{}", said.out);
+    assert!(said.out.contains("pass search, the operation: ") && said.out.contains("; new: "), "{}", said.out);
+    assert_eq!(folder.check(["base", "renamed"], &[EXACT, &["--only", "search"]].concat()).status, 0);
 }
 
 #[test]

@@ -58,10 +58,6 @@ pub struct Times {
     pub iterations: u32,
     /// Wall time of an operation in the fastest batch.
     pub wall_ns: f64,
-    /// CPU time of its thread in the same batch.
-    pub cpu_ns: f64,
-    /// Wall time of an operation in the middle one of all batches.
-    pub median_wall_ns: f64,
     /// Profiled functions in the fastest batch, sorted by path.
     pub tree: Vec<PathTime>,
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::answer::{PathTime, Times};
 use super::paths::paths;
-use crate::clock::ThreadCpu;
 use crate::collect;
 use crate::memory;
 use crate::record::measure;
@@ -13,12 +12,6 @@ use crate::snapshot::{CallNode, Snapshot};
 
 /// The most operations of a batch.
 const MOST: u32 = 1 << 22;
-
-struct Batch {
-    wall_ns: u64,
-    cpu_ns: u64,
-    functions: Snapshot,
-}
 
 /// Times `batches` batches. Without a number of iterations, a batch has as many as last for
 /// `batch_ns`: a power of two.
@@ -31,32 +24,25 @@ pub(super) fn time(
     batch_ns: u64,
 ) -> Times {
     let mut run = |times: u32| {
-        let start = (Instant::now(), ThreadCpu::cpu_now_ns());
+        let start = Instant::now();
         (0..times).for_each(|_| measure(name, &mut *call));
-        let cpu_ns = ThreadCpu::cpu_now_ns().saturating_sub(start.1);
-        (u64::try_from(start.0.elapsed().as_nanos()).unwrap_or(u64::MAX), cpu_ns)
+        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     };
     run(warm_up);
-    let iterations = if iterations > 0 { iterations } else { long_enough(|times| run(times).0, batch_ns) };
+    let iterations = if iterations > 0 { iterations } else { long_enough(&mut run, batch_ns) };
     let mut before = memory::uncounted(collect::take);
-    let mut all = Vec::new();
+    let mut fastest: Option<(u64, Snapshot)> = None;
     for _ in 0..batches.max(1) {
-        let (wall_ns, cpu_ns) = run(iterations);
+        let wall_ns = run(iterations);
         let after = memory::uncounted(collect::take);
-        all.push(Batch { wall_ns, cpu_ns, functions: after.subtract(&before) });
+        if fastest.as_ref().is_none_or(|(least_ns, _)| wall_ns < *least_ns) {
+            fastest = Some((wall_ns, after.subtract(&before)));
+        }
         before = after;
     }
-    all.sort_by_key(|batch| batch.wall_ns);
-    let each = |ns: u64| ns as f64 / f64::from(iterations);
-    let median_wall_ns = each(all[all.len() / 2].wall_ns);
-    let fastest = &all[0];
-    Times {
-        iterations,
-        wall_ns: each(fastest.wall_ns),
-        cpu_ns: each(fastest.cpu_ns),
-        median_wall_ns,
-        tree: tree(&fastest.functions, name, f64::from(iterations)),
-    }
+    let (wall_ns, window) = fastest.unwrap_or_default();
+    let operations = f64::from(iterations);
+    Times { iterations, wall_ns: wall_ns as f64 / operations, tree: tree(&window, name, operations) }
 }
 
 /// The first power of two of operations that takes so long.
@@ -104,7 +90,7 @@ mod tests {
         assert_eq!(times.iterations, 8);
         let paths: Vec<&[String]> = times.tree.iter().map(|time| &time.path[..]).collect();
         assert!(paths.len() == 1 && paths[0].len() == 1 && paths[0][0].ends_with("timing, inner"), "{paths:?}");
-        assert!(times.median_wall_ns >= times.wall_ns);
+        assert!(times.wall_ns > 0.0);
         assert_eq!(calls, 1 + 3 * 8);
     }
 }

@@ -8,6 +8,7 @@
 //! | `instructions` | 5 % more instructions in an operation, in `find` |
 //! | `time` | an operation takes 20 % more time, in `price` |
 //! | `slow` | an operation takes six times as long, in `price` |
+//! | `renamed` | the operation `lookup` is called `search` |
 //! | `unsteady` | a number of allocations that differs from process to process |
 //! | `failing` | it ends before it does anything |
 
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
     }
     let planted = Planted::of(&name);
     let mut bench = Bench::new();
-    bench.operation("order", || order(planted)).operation("lookup", || find(Planted::of("")));
+    let lookup = if name.contains("renamed") { "search" } else { "lookup" };
+    bench.operation("order", || order(planted)).operation(lookup, || find(Planted::of("")));
     bench.run()
 }

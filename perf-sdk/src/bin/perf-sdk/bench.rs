@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Write the counts to this file, for `perf-sdk check FILE PROGRAM`: its name ends with .toml
     #[arg(long, value_name = "FILE", value_parser = toml)]
     write: Option<String>,
+    /// JSON on stdout
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -39,7 +42,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             target.write(text.as_bytes())?;
             target.say_written(text.len());
         }
-        None => output::print(&text)?,
+        None if !arguments.json => output::print(&text)?,
+        None => {}
+    }
+    if arguments.json {
+        output::print_json(&baseline.to_json())?;
     }
     Ok(Status::Well)
 }

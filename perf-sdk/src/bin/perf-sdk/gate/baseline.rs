@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use perf_sdk::bench::Counts;
+use serde_json::json;
 use toml_span::value::{Table, ValueInner};
 use toml_span::{Error, ErrorKind, Value};
 
@@ -158,6 +159,33 @@ impl Baseline {
             }
         }
         text
+    }
+
+    /// As data: figures of one operation, of the process with the least.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let operation = |(name, operation): (&String, &Operation)| {
+            let each = |sum: Sum| operation.each(sum[0]);
+            let memory = operation.memory.map(|memory| memory.map(each));
+            let function = |(path, function): (&String, &Function)| {
+                let own = function.own.map(|own| own.map(each));
+                json!({
+                    "path": path,
+                    "calls": each(function.calls),
+                    "allocations": own.map(|own| own[0]),
+                    "bytes": own.map(|own| own[1]),
+                })
+            };
+            json!({
+                "name": name,
+                "steady": operation.is_steady(),
+                "allocations": memory.map(|memory| memory[0]),
+                "bytes": memory.map(|memory| memory[1]),
+                "reallocations": memory.map(|memory| memory[2]),
+                "instructions": operation.instructions,
+                "functions": operation.functions.iter().map(function).collect::<Vec<_>>(),
+            })
+        };
+        json!({ "operations": self.operations.iter().map(operation).collect::<Vec<_>>() })
     }
 
     /// Reads a file, and says what is wrong with it and where.

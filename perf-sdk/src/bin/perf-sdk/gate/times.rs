@@ -85,9 +85,14 @@ pub(super) fn judge(all: &[Measured], options: &Options) -> Vec<Comparison> {
             Some(Subject { measured, pairs, paired, p })
         }));
     }
+    let is_compared = |measured: &&Measured| subjects.iter().any(|subject| std::ptr::eq(subject.measured, *measured));
+    let without = all.iter().filter(|measured| !is_compared(measured)).map(|measured| {
+        let note = "its times are no numbers that can be compared";
+        Comparison::new(&measured.operation, FIGURE, None, None).with(Verdict::Inconclusive, note)
+    });
+    let mut comparisons: Vec<Comparison> = without.collect();
     let p: Vec<f64> = subjects.iter().map(|subject| subject.p).collect();
     let tested = holm(&p, options.alpha);
-    let mut comparisons = Vec::new();
     for (subject, tested) in subjects.iter().zip(tested) {
         let noise = differs_from_itself(subject.measured, limit, options.alpha / all.len() as f64);
         let comparison = match subject.pairs.function {
@@ -293,6 +298,14 @@ mod tests {
         let faster = [("find", 200.0), ("price", 300.0), ("log", 20.0)];
         let comparisons = judge(&[machine.measured(BASE, &faster)], &Options::default());
         assert_eq!(seen(&comparisons), [("the operation", Verdict::Improved)]);
+    }
+
+    #[test]
+    fn times_that_are_no_numbers_are_inconclusive() {
+        let nothing = Series { pairs: vec![[Times::default(), Times::default()]; 9] };
+        let measured = Measured { operation: "order".to_owned(), same: nothing.clone(), both: nothing };
+        let comparisons = judge(&[measured], &Options::default());
+        assert_eq!(seen(&comparisons), [("the operation", Verdict::Inconclusive)]);
     }
 
     #[test]
