@@ -1,7 +1,8 @@
 //! Batches of an operation, timed. Of all batches the fastest one is taken, because other load on
 //! the machine only ever makes one slower.
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::answer::{PathTime, Times};
 use super::paths::paths;
@@ -10,6 +11,8 @@ use crate::memory;
 use crate::record::measure;
 use crate::snapshot::{CallNode, Snapshot};
 
+/// Before each batch, so that batches are spread over more than one moment of other load.
+const PAUSE: Duration = Duration::from_millis(1);
 /// The most operations of a batch.
 const MOST: u32 = 1 << 22;
 
@@ -33,6 +36,7 @@ pub(super) fn time(
     let mut before = memory::uncounted(collect::take);
     let mut fastest: Option<(u64, Snapshot)> = None;
     for _ in 0..batches.max(1) {
+        thread::sleep(PAUSE);
         let wall_ns = run(iterations);
         let after = memory::uncounted(collect::take);
         if fastest.as_ref().is_none_or(|(least_ns, _)| wall_ns < *least_ns) {

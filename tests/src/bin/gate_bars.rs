@@ -5,6 +5,7 @@
 //! with itself, and 20 of each planted change. With these numbers it takes a quarter of an hour on
 //! two processors. `target/debug/gate_bars 10 2` is a short one.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -120,8 +121,9 @@ fn bars(programs: &Programs, equal: usize, planted: usize) -> bool {
         let reports: Vec<Value> = (0..planted).map(|_| programs.check(head, &options)).collect();
         let seen: Vec<String> = reports.iter().map(|report| verdict(report, tier)).collect();
         let found = seen.iter().filter(|verdict| *verdict == "regression").count();
-        let names: Vec<String> = reports.iter().map(|report| named(report, tier)).collect();
-        println!("planted {head}: found {found} of {planted}; {}; named: {}", seen.join(" "), names.join("; "));
+        let names: BTreeSet<String> = reports.iter().map(|report| named(report, tier)).collect();
+        println!("planted {head}: found {found} of {planted}: {}", seen.join(" "));
+        names.iter().for_each(|names| println!("    named: {names}"));
         is_good &= found == planted || seen.iter().all(|verdict| verdict == "skipped");
     }
     is_good

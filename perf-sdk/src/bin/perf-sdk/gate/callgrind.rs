@@ -179,7 +179,7 @@ totals: 161
         let profile = |costs: &[(&str, &str, u64)]| {
             let calls =
                 costs.iter().map(|(caller, callee, cost)| (((*caller).to_owned(), (*callee).to_owned()), *cost));
-            Profile { total: costs[0].2, calls: calls.collect(), ..Profile::default() }
+            Profile { total: costs[0].2, calls: calls.collect() }
         };
         let of = |a: u64, b: u64, c: u64| {
             let sum = a + b + c;

@@ -1,6 +1,6 @@
 //! All tiers, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::baseline::{Baseline, Operation};
 use super::instructions::{self, Base};
@@ -206,8 +206,20 @@ fn time(
         .iter()
         .map(|operation| times::measure(operation, base, head, scratch, options, &mut *step))
         .collect();
-    let measured = measured?;
-    let comparisons = times::judge(&measured, options);
+    let mut measured = measured?;
+    let mut comparisons = times::judge(&measured, options);
+    let unclear: BTreeSet<String> = comparisons
+        .iter()
+        .filter(|comparison| comparison.verdict == Verdict::Inconclusive)
+        .map(|comparison| comparison.operation.clone())
+        .collect();
+    if !unclear.is_empty() {
+        let further = Options { pairs: times::FURTHER * options.pairs, ..options.clone() };
+        for measured in measured.iter_mut().filter(|measured| unclear.contains(&measured.operation)) {
+            measured.extend(times::measure(&measured.operation, base, head, scratch, &further, &mut *step)?);
+        }
+        comparisons = times::judge(&measured, options);
+    }
     for measured in &measured {
         let is_slower = |comparison: &Comparison| {
             comparison.operation == measured.operation && comparison.verdict == Verdict::Regression

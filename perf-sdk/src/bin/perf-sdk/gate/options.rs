@@ -77,7 +77,7 @@ impl Default for Options {
             pairs: 31,
             alpha: 0.01,
             batch: Duration::from_millis(1),
-            batches: 10,
+            batches: 20,
             only: Vec::new(),
             accepted: Vec::new(),
         }

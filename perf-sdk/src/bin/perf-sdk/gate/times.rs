@@ -18,6 +18,11 @@ const FIGURE: &str = "wall ns";
 const SEEN: f64 = 0.5;
 /// Operations of a process before those that are timed.
 const WARM_UP: u32 = 16;
+/// All is judged twice at most: what is inconclusive gets further pairs. Each judgement has its part
+/// of the probability of a false alarm.
+const JUDGEMENTS: f64 = 2.0;
+/// Further pairs of what is inconclusive, of which there are as many as at first times this.
+pub(super) const FURTHER: usize = 2;
 
 /// Times of one operation: of the base with itself, and of base and head.
 #[derive(Clone, Debug)]
@@ -25,6 +30,19 @@ pub(super) struct Measured {
     pub(super) operation: String,
     pub(super) same: Series,
     pub(super) both: Series,
+}
+
+impl Measured {
+    /// With further pairs of the same operation.
+    pub(super) fn extend(&mut self, further: Self) {
+        self.same.pairs.extend(further.same.pairs);
+        self.both.pairs.extend(further.both.pairs);
+    }
+}
+
+/// The probability that one judgement of equal versions finds one slower.
+fn alpha(options: &Options) -> f64 {
+    options.alpha / JUDGEMENTS
 }
 
 /// Runs all pairs of an operation: first the base with itself.
@@ -62,7 +80,7 @@ pub(super) fn measure(
 
 /// How many pairs are needed so that one of so many operations can be found slower.
 pub(super) fn pairs_needed(operations: usize, options: &Options) -> usize {
-    least_pairs(options.alpha / operations.max(1) as f64)
+    least_pairs(alpha(options) / operations.max(1) as f64)
 }
 
 /// One thing that is tested.
@@ -92,9 +110,9 @@ pub(super) fn judge(all: &[Measured], options: &Options) -> Vec<Comparison> {
     });
     let mut comparisons: Vec<Comparison> = without.collect();
     let p: Vec<f64> = subjects.iter().map(|subject| subject.p).collect();
-    let tested = holm(&p, options.alpha);
+    let tested = holm(&p, alpha(options));
     for (subject, tested) in subjects.iter().zip(tested) {
-        let noise = differs_from_itself(subject.measured, limit, options.alpha / all.len() as f64);
+        let noise = differs_from_itself(subject.measured, limit, alpha(options) / all.len() as f64);
         let comparison = match subject.pairs.function {
             None => Some(of_operation(subject, tested.is_rejected, tested.level, noise, options)),
             Some(_) => of_function(subject, tested.is_rejected, noise.is_some(), options),
@@ -116,7 +134,7 @@ fn compared(subject: &Subject<'_>, options: &Options) -> Comparison {
     Comparison {
         function: subject.pairs.function.clone(),
         change: Some(subject.paired.median().exp_m1()),
-        interval: Some(subject.paired.interval(options.alpha).map(f64::exp_m1)),
+        interval: Some(subject.paired.interval(alpha(options)).map(f64::exp_m1)),
         p: Some(subject.p),
         ..Comparison::new(&subject.measured.operation, FIGURE, Some(base), Some(head))
     }
@@ -147,7 +165,7 @@ fn of_operation(
             false => comparison.with(Verdict::Regression, ""),
         };
     }
-    if subject.paired.negated().p_above(limit) <= options.alpha {
+    if subject.paired.negated().p_above(limit) <= alpha(options) {
         return comparison.with(Verdict::Improved, "");
     }
     if upper > options.tolerance {
