@@ -18,8 +18,8 @@ const FIGURE: &str = "wall ns";
 const SEEN: f64 = 0.5;
 /// Operations of a process before those that are timed.
 const WARM_UP: u32 = 16;
-/// All is judged twice at most: what is inconclusive gets further pairs. Each judgement has its part
-/// of the probability of a false alarm.
+/// All is judged twice at most: what is inconclusive gets further pairs. Each judgement has its
+/// part of the probability of a false alarm.
 const JUDGEMENTS: f64 = 2.0;
 /// Further pairs of what is inconclusive, of which there are as many as at first times this.
 pub(super) const FURTHER: usize = 2;
