@@ -89,6 +89,8 @@ pub mod alert;
 #[cfg(feature = "enabled")]
 mod assert;
 mod base;
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]

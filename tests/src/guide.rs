@@ -12,6 +12,8 @@ mod containers {}
 mod evidence {}
 #[doc = include_str!("../../docs/guide/figures.md")]
 mod figures {}
+#[doc = include_str!("../../docs/guide/gate.md")]
+mod gate {}
 #[doc = include_str!("../../docs/guide/grafana.md")]
 mod grafana {}
 #[doc = include_str!("../../docs/guide/http-layer.md")]

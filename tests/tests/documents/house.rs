@@ -360,6 +360,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("action", "what is done about alerts: people are told"),
     ("serve", "routes and access control"),
     ("assert", "assertions on allocations, for tests"),
+    ("bench", "operations that a gate compares, and what a program answers to it"),
     ("integration", "layers for tracing and OpenTelemetry"),
     ("runtime", "the start and the end of all parts, and their order"),
     ("private", "the paths that generated code uses"),

@@ -12,12 +12,15 @@
 //! | `units`, `window` | numbers for people; times in arguments |
 //! | `statistics`, `versions` | what differs by more than chance: pure |
 //! | `facts/` | what is asked, and its answer as data |
+//! | `gate/` | two versions of a program, compared |
 //! | all others | the subcommands, one file each |
 
 #![forbid(unsafe_code)]
 
 mod address;
 mod advise;
+mod bench;
+mod check;
 mod client;
 mod completions;
 mod diff;
@@ -26,6 +29,7 @@ mod facts;
 mod failure;
 mod flame;
 mod functions;
+mod gate;
 mod grid;
 mod history;
 #[cfg(feature = "mcp")]
@@ -91,6 +95,8 @@ enum Command {
     Flame(flame::Arguments),
     Record(record::Arguments),
     Snapshot(snapshot::Arguments),
+    Check(check::Arguments),
+    Bench(bench::Arguments),
     #[cfg(feature = "mcp")]
     Mcp(mcp::Arguments),
     Completions(completions::Arguments),
@@ -110,6 +116,8 @@ impl Command {
             Self::Flame(arguments) => flame::run(&arguments),
             Self::Record(arguments) => record::run(&arguments),
             Self::Snapshot(arguments) => snapshot::run(&arguments),
+            Self::Check(arguments) => check::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments),
             #[cfg(feature = "mcp")]
             Self::Mcp(arguments) => mcp::run(&arguments),
             Self::Completions(arguments) => {

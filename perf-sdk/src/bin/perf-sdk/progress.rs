@@ -36,6 +36,21 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Of so many steps, which [`set`](Self::set) counts.
+    pub(crate) fn of_steps(what: &str, steps: u64) -> Self {
+        let bar = ProgressBar::new(steps).with_message(what.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}") {
+            bar.set_style(style);
+        }
+        Self { bar, moving: None }
+    }
+
+    pub(crate) fn set(&self, done: u64) {
+        self.bar.set_position(done);
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.moving.take() {
