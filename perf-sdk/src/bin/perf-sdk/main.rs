@@ -12,6 +12,7 @@
 //! | `units`, `window` | numbers for people; times in arguments |
 //! | `statistics`, `versions` | what differs by more than chance: pure |
 //! | `facts/` | what is asked, and its answer as data |
+//! | `input` | endpoints, snapshots and bundles, for a report |
 //! | all others | the subcommands, one file each |
 
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ mod flame;
 mod functions;
 mod grid;
 mod history;
+mod input;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod memory;
@@ -38,6 +40,7 @@ mod place;
 mod process;
 mod progress;
 mod record;
+mod report;
 mod snapshot;
 mod source;
 mod statistics;
@@ -91,6 +94,7 @@ enum Command {
     Flame(flame::Arguments),
     Record(record::Arguments),
     Snapshot(snapshot::Arguments),
+    Report(report::Arguments),
     #[cfg(feature = "mcp")]
     Mcp(mcp::Arguments),
     Completions(completions::Arguments),
@@ -110,6 +114,7 @@ impl Command {
             Self::Flame(arguments) => flame::run(&arguments),
             Self::Record(arguments) => record::run(&arguments),
             Self::Snapshot(arguments) => snapshot::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
             #[cfg(feature = "mcp")]
             Self::Mcp(arguments) => mcp::run(&arguments),
             Self::Completions(arguments) => {
