@@ -7,13 +7,14 @@ use crate::snapshot::{HistoryColumns, HistorySeries};
 /// The label of a function's series.
 const FUNCTION: &str = "function";
 
-/// The names of the series that a report shows, as the history is asked for them.
+/// The names of the series that a report shows, as the history is asked for them: as patterns, since
+/// a name that there is not would be an error.
 pub(super) fn names(functions: &[&str]) -> String {
-    let mut names: Vec<String> = panels::names().map(str::to_owned).collect();
+    let mut names: Vec<String> = panels::names().map(|name| format!("{name}*")).collect();
     let series = [RATE.series, ERRORS.series].into_iter().chain(quantiles().map(|(series, ..)| series));
     for series in series {
         // A quote has no escape there. In a pattern, a star stands for it.
-        let of = |function: &&str| format!("{series}{{{FUNCTION}=\"{}\"}}", function.replace('"', "*"));
+        let of = |function: &&str| format!("{series}*{{{FUNCTION}=\"{}\"}}", function.replace('"', "*"));
         names.extend(functions.iter().map(of));
     }
     names.join(",")
@@ -124,10 +125,10 @@ mod tests {
     #[test]
     fn all_series_that_are_drawn_are_asked_for() {
         let names = names(&["search", "a \"b\""]);
-        for name in ["process_cpu_seconds_total", "container_spec_cpu_period", "cache_misses_total"] {
+        for name in ["process_cpu_seconds_total*", "container_spec_cpu_period*", "cache_misses_total*"] {
             assert!(names.split(',').any(|asked| asked == name), "{name} in {names}");
         }
-        assert!(names.contains("function_p99_seconds{function=\"search\"}"), "{names}");
-        assert!(names.contains("function_errors_total{function=\"a *b*\"}"), "{names}");
+        assert!(names.contains("function_p99_seconds*{function=\"search\"}"), "{names}");
+        assert!(names.contains("function_errors_total*{function=\"a *b*\"}"), "{names}");
     }
 }

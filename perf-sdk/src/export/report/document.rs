@@ -49,8 +49,8 @@ modules! {
     "chart.js",
     "charts.js",
     "columns.js",
-    "report/rows.js",
     "report/lists.js",
+    "report/rows.js",
     "report/changes.js",
     "report/flames.js",
     "report/report.js",
@@ -462,6 +462,17 @@ mod tests {
         assert!(file.contains("<title>a &lt;b> &amp; c</title>"), "{file}");
         assert_eq!(file.matches("</script>").count(), 3, "the data, the viewer and the script");
         assert!(!file.contains("unsafe-inline") && !file.contains("src=") && !file.contains("=\"@NONCE@"), "{file}");
+    }
+
+    #[test]
+    fn each_module_comes_after_those_that_it_imports() {
+        let own = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+        for (at, (name, source)) in MODULES.iter().enumerate() {
+            for import in source.lines().filter_map(|line| line.strip_prefix("import ")?.split('"').nth(1)) {
+                let is_before = MODULES[..at].iter().any(|(earlier, _)| own(earlier) == own(import));
+                assert!(is_before, "{name} imports {import}");
+            }
+        }
     }
 
     /// The file and its parts, if there are many functions.

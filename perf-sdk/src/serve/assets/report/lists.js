@@ -49,7 +49,7 @@ export function measurement(status) {
   const { measurement: of } = status;
   const facts = [];
   if (of.budget) facts.push(`Recording took ${percent(of.budget.achieved)} of the program's CPU time and may take ${percent(of.budget.allowed)}.`);
-  facts.push(`The profiler's own work took ${seconds(of.overhead_ns / 1e9)} of CPU time.`);
+  if (of.overhead_ns) facts.push(`The profiler's own work took ${seconds(of.overhead_ns / 1e9)} of CPU time.`);
   facts.push(`Clock of CPU time: ${of.cpu_clock || "none"}. Live heap: ${of.heap}. Stacks: ${of.stacks}.`);
   if (!status.has_allocations) facts.push("Allocations are not counted: perf_sdk::Alloc, or CountingAlloc, as the global allocator does.");
   if (of.over_budget) facts.push(of.over_budget);

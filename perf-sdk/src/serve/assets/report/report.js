@@ -18,7 +18,7 @@ const drawn = [];
 /** A part of the page with a heading, to which the list at the top leads. */
 const parts = [];
 function part(id, title, ...children) {
-  const section = h("section", { id, "aria-labelledby": `${id}-head` }, h("h2", { id: `${id}-head` }, title), children);
+  const section = h("section", { id, "aria-labelledby": `${id}-head` }, h("h2", { id: `${id}-head` }, title), children.flat(Infinity).filter(Boolean));
   parts.push([id, title]);
   return section;
 }
@@ -31,7 +31,8 @@ function side(of) {
 
 /** Charts with a range of their own. */
 function charts(all) {
-  const ends = all.flatMap((chart) => chart.lines.flatMap((line) => [line.from, line.from + line.values.length * line.step]));
+  // From the first value that is known to the last one.
+  const ends = all.flatMap((chart) => chart.lines.flatMap((line) => [line.values.findIndex((one) => one !== null), line.values.findLastIndex((one) => one !== null) + 1].map((at) => line.from + at * line.step)));
   const whole = { from: Math.min(...ends), to: Math.max(...ends) };
   const room = h("div", {});
   const said = h("span", { class: "soft", role: "status" });
@@ -45,10 +46,12 @@ function charts(all) {
   };
   const shown = new Charts(room, 3, (from, to) => look({ from, to }));
   drawn.push(shown);
-  const button = (text, way) => h("button", { type: "button", onclick: () => look(way ? moved({}, shown.view, way) : whole) }, text);
+  // A report may be of some seconds.
+  const closer = ({ from, to }) => ({ from: Math.floor(from + (to - from) / 4), to: Math.ceil(to - (to - from) / 4) });
+  const button = (text, way) => h("button", { type: "button", onclick: () => look(way === "all" ? whole : way === "in" ? closer(shown.view) : moved({}, shown.view, way)) }, text);
   shown.set(all);
   look(whole);
-  return [h("div", { class: "bar" }, button("earlier", "earlier"), button("later", "later"), button("closer", "in"), button("further", "out"), button("all", null), said), room,
+  return [h("div", { class: "bar" }, button("earlier", "earlier"), button("later", "later"), button("closer", "in"), button("further", "out"), button("all", "all"), said), room,
     h("p", { class: "soft note only-screen" }, "Drag over a chart to look closer. Numbers are of the time beneath the pointer, else the latest ones.")];
 }
 
