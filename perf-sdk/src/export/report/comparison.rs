@@ -10,6 +10,8 @@ use crate::snapshot::{Function, Snapshot};
 
 /// The share of a change that does not matter.
 pub(super) const TOLERANCE: f64 = 0.05;
+/// A shorter change of a time is none: reading the clock twice takes as long.
+const RESOLUTION_NS: f64 = 50.0;
 /// Functions that are listed, at most.
 const MOST: usize = 200;
 /// Names of functions of one side only, at most.
@@ -159,7 +161,7 @@ fn pair(before: &Function, now: &Function, seconds: [f64; 2], each: [f64; 2], to
     let sizes = [before, now].map(Function::informative_samples);
     let bytes = |function: &Function| function.bytes.clone().filter(|bytes| !bytes.is_empty());
     let live = before.live.zip(now.live).map(|(before, now)| [before.bytes as f64, now.bytes as f64]);
-    let mean = interval::of_means((&before.wall, sizes[0]), (&now.wall, sizes[1]), tolerance);
+    let mean = interval::of_means((&before.wall, sizes[0]), (&now.wall, sizes[1]), tolerance).map(of_times);
     let calls = now.calls.total();
     Pair {
         name: shown(&now.name),
@@ -170,7 +172,7 @@ fn pair(before: &Function, now: &Function, seconds: [f64; 2], each: [f64; 2], to
         samples: now.samples,
         rate_before: before.calls.total() as f64 / seconds[0],
         rate: calls as f64 / seconds[1],
-        p99: interval::of_quantiles((&before.wall, sizes[0]), (&now.wall, sizes[1]), QUANTILE, tolerance),
+        p99: interval::of_quantiles((&before.wall, sizes[0]), (&now.wall, sizes[1]), QUANTILE, tolerance).map(of_times),
         bytes: bytes(before)
             .zip(bytes(now))
             .and_then(|(before, now)| interval::of_means((&before, sizes[0]), (&now, sizes[1]), tolerance)),
@@ -178,6 +180,13 @@ fn pair(before: &Function, now: &Function, seconds: [f64; 2], each: [f64; 2], to
         weight: mean.map_or(0.0, |mean| (mean.now - mean.before).abs() * calls as f64),
         mean,
     }
+}
+
+/// What cannot be told from the clock's resolution is unclear.
+fn of_times(change: Change) -> Change {
+    let is_short = (change.now - change.before).abs() < RESOLUTION_NS;
+    let is_judged = matches!(change.verdict, Verdict::More | Verdict::Less);
+    if is_short && is_judged { Change { verdict: Verdict::Unclear, ..change } } else { change }
 }
 
 fn of_process(before: &Snapshot, now: &Snapshot) -> Vec<ProcessFigure> {
@@ -273,6 +282,20 @@ mod tests {
         // The other way round, everything is reversed.
         let back = Comparison::of(&now, &before, TOLERANCE);
         assert!(back.functions.iter().find(|pair| pair.name == "slower").unwrap().is(Verdict::Less));
+    }
+
+    #[test]
+    fn what_the_clock_does_not_tell_apart_is_unclear() {
+        let of = |ns: u64| {
+            let mut function = function("rank", 1_000, 1);
+            function.wall = Histogram::default();
+            function.wall.record(ns, 1_000);
+            snapshot(vec![function])
+        };
+        let verdicts = |before: u64, now: u64| Comparison::of(&of(before), &of(now), TOLERANCE).functions[0].verdicts();
+        assert_eq!(verdicts(5, 15)[..2], [Some(Verdict::Unclear); 2]);
+        assert_eq!(verdicts(5, 5)[..2], [Some(Verdict::Same); 2]);
+        assert_eq!(verdicts(50, 150)[..2], [Some(Verdict::More); 2]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // What changed between both snapshots.
 
-import { bytes, count, nanoseconds, number, percent } from "../format.js";
+import { bytes, count, nanoseconds, number } from "../format.js";
 import { h } from "../html.js";
 import { shown, table } from "./lists.js";
 
@@ -10,6 +10,8 @@ const WORDS = {
   bytes: { more: "more", less: "less" },
   live: { more: "more", less: "less" },
 };
+
+const percent = (share) => `${Number((share * 100).toPrecision(3))} %`;
 
 /** A ratio as a change: +12 %, −3.4 %, × 12. */
 export function change(ratio) {
@@ -59,7 +61,7 @@ export function changes(comparison, names) {
   const box = h("input", { type: "checkbox", onchange: () => filter() });
   const filter = () => {
     rows.forEach(([pair, tr]) => { tr.hidden = box.checked && !isChanged(pair); });
-    said.textContent = `${count(changed)} of ${count(both)} functions changed beyond chance and by more than ${percent(tolerance)}; ${count(untested)} were called too seldom to tell${both > functions.length ? `; ${count(functions.length)} are listed` : ""}.`;
+    said.textContent = `${count(changed)} of ${count(both)} functions changed beyond chance and by more than ${percent(tolerance)}; ${count(untested)} ${untested === 1 ? "was" : "were"} called too seldom to tell${both > functions.length ? `; ${count(functions.length)} are listed` : ""}.`;
   };
   box.checked = changed > 0;
   filter();
@@ -76,7 +78,7 @@ export function changes(comparison, names) {
     h("p", { class: "soft" }, "Figures of the process are single readings, so their changes have no interval."),
     h("details", {}, h("summary", {}, "How this is judged"),
       h("p", {}, `Intervals are of the ratio of both, at ${percent(level)}. Of means: Welch's, of the logarithm. Of the p99: from the ranks of both, without an assumption on how times are distributed; it needs ${count(least)} calls on each side. Of live memory: by the number of sampled allocations.`),
-      h("p", {}, `“slower” and “faster” stand where the whole interval is beyond ${percent(tolerance)}, and where that remains after a correction for all ${count(tests)} tests (Holm). “no change”: the whole interval is within ${percent(tolerance)}. “cannot tell”: neither. Calls and their rate are counted, and are not judged: they depend on what was asked of the program.`),
+      h("p", {}, `“slower” and “faster” stand where the whole interval is beyond ${percent(tolerance)}, and where that remains after a correction for all ${count(tests)} tests (Holm). “no change”: the whole interval is within ${percent(tolerance)}. “cannot tell”: neither, or a time that changed by less than 50 ns, as long as reading the clock takes. Calls and their rate are counted, and are not judged: they depend on what was asked of the program.`),
       h("p", {}, "Calls are taken to be independent of each other. Where slow ones come together, as in a pause of the machine, intervals are too narrow: compare several runs.")),
   ];
 }
