@@ -116,7 +116,7 @@ impl Input {
             Err(error) => input.lacks("findings that need the history", &error),
         }
         let names = Report::history_names(&input.snapshot);
-        match client.json("/api/v1/history", &[("names", &names), ("from", "-15m"), ("step", "5s")]) {
+        match client.json("/api/v1/history", &[("names", &names), ("from", "-15m"), ("to", "now"), ("step", "5s")]) {
             Ok(history) => input.history = Some(history),
             Err(error) => input.lacks("charts", &error),
         }

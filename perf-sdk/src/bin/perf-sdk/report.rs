@@ -11,6 +11,12 @@ use crate::output::Target;
 
 /// Write a report as one HTML file: what a program does, or what changed from A to B
 #[derive(Args)]
+#[command(after_help = "A running program, for a ticket:\n  \
+                        perf-sdk report -o report.html\n\
+                        What changed since a snapshot:\n  \
+                        perf-sdk report before.json 127.0.0.1:9464 -o report.html\n\
+                        Two bundles of evidence:\n  \
+                        perf-sdk report a.tar.gz b.tar.gz -o report.html")]
 pub(crate) struct Arguments {
     /// An endpoint, a file of a snapshot, or a bundle of evidence [default: 127.0.0.1:9464]
     #[arg(value_name = "A")]

@@ -332,6 +332,11 @@ impl<'a> Report<'a> {
         let (findings, comparison) = (self.found(), self.comparison());
         let facts = Facts { now: snapshot, findings: &findings, comparison: comparison.as_ref() };
         let (functions, others) = rows(snapshot);
+        let charts = self.now.charts();
+        let mut missing = self.missing.clone();
+        if self.now.history.is_some() && charts.is_empty() {
+            missing.push("charts: the history has nothing of this time".to_owned());
+        }
         let status = Status::of(snapshot, findings.findings.clone(), MOST_LISTED);
         then(&Document {
             format: FORMAT,
@@ -342,13 +347,13 @@ impl<'a> Report<'a> {
             summary: summary::summary(&facts),
             comparison: comparison.as_ref(),
             status,
-            charts: self.now.charts(),
+            charts,
             charts_before: self.before.as_ref().map_or_else(Vec::new, Side::charts),
             marks: &self.marks,
             functions,
             others,
             readings: snapshot.readings.iter().take(MOST_READINGS).collect(),
-            missing: self.missing.clone(),
+            missing,
         })
     }
 
