@@ -23,8 +23,8 @@ fn main() {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |at: usize| -> u64 { words[at].parse().expect("a number") };
         match words[0] {
-            // A function's name, how many calls of it, and of how many microseconds the shortest is; the
-            // longest is twice as long.
+            // A function's name, how many calls of it, and of how many microseconds the shortest
+            // is; the longest is twice as long.
             "calls" => {
                 let name: &'static str = words[1].to_owned().leak();
                 for call in 0..number(2) {

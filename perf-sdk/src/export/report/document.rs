@@ -35,8 +35,8 @@ const STYLE: &str =
 
 macro_rules! modules {
     ($($name:literal),* $(,)?) => {
-        /// The modules of the page, each after those that it imports: those of the dashboard, and the
-        /// report's own.
+        /// The modules of the page, each after those that it imports: those of the dashboard, and
+        /// the report's own.
         const MODULES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../serve/assets/", $name)))),*];
     };
 }
