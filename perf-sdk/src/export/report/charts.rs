@@ -7,8 +7,8 @@ use crate::snapshot::{HistoryColumns, HistorySeries};
 /// The label of a function's series.
 const FUNCTION: &str = "function";
 
-/// The names of the series that a report shows, as the history is asked for them. They are patterns,
-/// since a name that is not there would be an error.
+/// The names of the series that a report shows, as the history is asked for them. They are
+/// patterns, since a name that is not there would be an error.
 pub(super) fn names(functions: &[&str]) -> String {
     let mut names: Vec<String> = panels::names().map(|name| format!("{name}*")).collect();
     let series = [RATE.series, ERRORS.series].into_iter().chain(quantiles().map(|(series, ..)| series));
