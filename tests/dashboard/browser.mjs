@@ -67,10 +67,10 @@ export async function noOverflow(page, what) {
 }
 
 /** No violation of WCAG 2.2 AA, nor of what axe calls best practice. */
-export async function accessible(page, what) {
+export async function accessible(page, what, options = {}) {
   // The policy of the page runs no other script, so it is handed to the page by the debugger.
   await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const found = await page.evaluate((more) => globalThis.axe.run(document, { resultTypes: ["violations"], ...more }), options);
   const said = found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.any.map((any) => any.message).join("; ")}`).join(" | ")}`);
   check(said.length === 0, `${what}: ${said.join("\n")}`);
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "heap")]
 pub mod dhat;
+#[cfg(feature = "enabled")]
+mod file;
 mod flame;
 mod metrics;
 #[cfg(any(feature = "heap", feature = "stacks"))]
@@ -11,7 +13,7 @@ pub(crate) mod safe;
 pub mod slow;
 
 #[cfg(not(feature = "enabled"))]
-pub use crate::off::{Exposition, json, speedscope};
+pub use crate::off::{Exposition, Report, json, speedscope};
 #[cfg(feature = "stacks")]
 pub use flame::WallWeight;
 #[cfg(feature = "svg")]
@@ -19,7 +21,7 @@ pub use flame::flamegraph;
 #[cfg(feature = "enabled")]
 pub use flame::speedscope;
 pub use flame::{FlameDocument, UnknownWeight, Weight, folded, has_function};
-#[cfg(feature = "serve")]
+#[cfg(feature = "enabled")]
 pub(crate) use flame::{VIEWER_FILE, VIEWER_STYLE, viewer_script};
 #[cfg(feature = "enabled")]
 pub use metrics::Exposition;
@@ -32,8 +34,15 @@ pub(crate) use metrics::UserHistogram;
 pub(crate) use metrics::otlp;
 #[cfg(feature = "metrics")]
 pub(crate) use metrics::{UserNative, UserSeries};
+#[cfg(feature = "enabled")]
+pub use report::Report;
 #[cfg(feature = "hdr")]
 pub use report::hlog;
 #[cfg(feature = "enabled")]
 pub use report::json;
 pub use report::table;
+#[cfg(feature = "serve")]
+pub(crate) use report::{
+    Chart, ERRORS, Line, OfFunctions, PANELS, QUANTILES, RATE, Readings, Recent, Role, Row, Status, Steps, Trend,
+    line_of_function, rounded,
+};

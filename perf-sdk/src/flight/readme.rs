@@ -27,7 +27,7 @@ const FILES: &[(&str, &str)] = &[
     ("slow.json", "the same as JSON"),
     ("slow.pftrace", "the same as a trace: https://ui.perfetto.dev"),
     ("history.json", "readings and functions of that time, second by second, in columns"),
-    ("snapshot.json", "everything that was recorded since the start: `perf_sdk::Snapshot::read_json`"),
+    ("snapshot.json", "everything that was recorded since the start: `perf_sdk::snapshot::Snapshot::read_json`"),
     ("functions.txt", "the functions of it, as a table"),
     ("findings.txt", "what somebody should do, ranked by what could be won back"),
     ("alerts.json", "what fires, and what fired"),

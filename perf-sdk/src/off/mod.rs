@@ -18,7 +18,7 @@ mod watch;
 pub use alloc::{Alloc, CountingAlloc};
 pub use assert::{assert_allocations, assert_no_leak};
 pub use event::Events;
-pub use export::{Exposition, json, speedscope, write_perfetto};
+pub use export::{Exposition, Report, json, speedscope, write_perfetto};
 pub use finding::of as findings_of;
 pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::Handle;

@@ -10,6 +10,14 @@ pub(super) const ASKING: &str = "default-src 'none'; style-src 'self'; script-sr
 /// For data that a browser may display.
 const DATA: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// For a file with its scripts and styles in it, which have a nonce. Its frames have the same
+/// policy.
+pub(super) fn of_file(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
 pub(super) fn of(content_type: &str) -> &'static str {
     if content_type.starts_with("text/html") { PAGE } else { DATA }
 }

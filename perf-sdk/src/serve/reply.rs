@@ -34,6 +34,15 @@ pub(super) fn asking(page: impl Into<Body>) -> Response {
     response
 }
 
+/// A page with its scripts and styles in it, which have this nonce.
+pub(super) fn file(page: impl Into<Body>, nonce: &str) -> Response {
+    let mut response = ok("text/html; charset=utf-8", page);
+    if let Ok(policy) = HeaderValue::from_str(&content_security_policy::of_file(nonce)) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// A request that is rejected, and why.
 #[derive(Debug)]
 pub(super) struct Refusal {

@@ -73,6 +73,17 @@ impl Snapshot {
         })
     }
 
+    /// Reads the JSON form, as [`write_to`](Self::write_to) and `/snapshot` write it.
+    ///
+    /// # Errors
+    /// Any error of the reader; [`io::ErrorKind::InvalidData`] for other contents.
+    pub fn read_json(from: impl io::Read) -> io::Result<Self> {
+        Self::of_json(from).map_err(|error| match error {
+            Unread::Io(error) => error,
+            Unread::Format(problem) => io::Error::new(io::ErrorKind::InvalidData, problem),
+        })
+    }
+
     /// Reads the JSON form.
     pub(crate) fn of_json(from: impl io::Read) -> Result<Self, Unread> {
         let snapshot: Self = read(from)?;

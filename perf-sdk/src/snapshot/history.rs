@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "enabled")]
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::readings::{ReadingKind, ReadingUnit};
 
@@ -54,7 +54,7 @@ impl HistoryQuery {
 
 /// Series of the history in columns: the value at a place is of the time at the same place.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "enabled", derive(Serialize))]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct HistoryColumns {
     /// The time between two values, in seconds.
@@ -67,7 +67,7 @@ pub struct HistoryColumns {
 
 /// One series of the history.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "enabled", derive(Serialize))]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct HistorySeries {
     /// The name, with its unit.
@@ -80,9 +80,9 @@ pub struct HistorySeries {
     pub unit: ReadingUnit,
     /// The mean in each step; of a quantile, the quantile of the calls in it. `None`: nothing is
     /// known. Empty in a list of series.
-    #[cfg_attr(feature = "enabled", serde(skip_serializing_if = "Vec::is_empty"))]
+    #[cfg_attr(feature = "enabled", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub mean: Vec<Option<f64>>,
     /// The highest value in each step. Empty for quantiles, and in a list of series.
-    #[cfg_attr(feature = "enabled", serde(skip_serializing_if = "Vec::is_empty"))]
+    #[cfg_attr(feature = "enabled", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub peak: Vec<Option<f64>>,
 }

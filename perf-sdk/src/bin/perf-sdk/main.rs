@@ -13,6 +13,7 @@
 //! | `statistics`, `versions` | what differs by more than chance: pure |
 //! | `facts/` | what is asked, and its answer as data |
 //! | `gate/` | two versions of a program, compared |
+//! | `input` | endpoints, snapshots and bundles, for a report |
 //! | all others | the subcommands, one file each |
 
 #![forbid(unsafe_code)]
@@ -32,6 +33,7 @@ mod functions;
 mod gate;
 mod grid;
 mod history;
+mod input;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod memory;
@@ -42,6 +44,7 @@ mod place;
 mod process;
 mod progress;
 mod record;
+mod report;
 mod snapshot;
 mod source;
 mod statistics;
@@ -97,6 +100,7 @@ enum Command {
     Snapshot(snapshot::Arguments),
     Check(check::Arguments),
     Bench(bench::Arguments),
+    Report(report::Arguments),
     #[cfg(feature = "mcp")]
     Mcp(mcp::Arguments),
     Completions(completions::Arguments),
@@ -118,6 +122,7 @@ impl Command {
             Self::Snapshot(arguments) => snapshot::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::Bench(arguments) => bench::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
             #[cfg(feature = "mcp")]
             Self::Mcp(arguments) => mcp::run(&arguments),
             Self::Completions(arguments) => {

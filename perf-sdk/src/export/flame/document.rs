@@ -211,7 +211,7 @@ impl FlameDocument {
     }
 
     /// Adds a sentence.
-    #[cfg(all(feature = "serve", feature = "stacks"))]
+    #[cfg(feature = "enabled")]
     pub(crate) fn saying(mut self, fact: &str) -> Self {
         self.facts.push(safe::line(fact).into_owned());
         self

@@ -30,7 +30,7 @@ mod weight;
 
 pub use document::FlameDocument;
 pub use stacks::has_function;
-#[cfg(feature = "serve")]
+#[cfg(feature = "enabled")]
 pub(crate) use viewer::{FILE as VIEWER_FILE, STYLE as VIEWER_STYLE, script as viewer_script};
 #[cfg(feature = "stacks")]
 pub use weight::WallWeight;

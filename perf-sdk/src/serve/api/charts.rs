@@ -1,49 +1,13 @@
 //! The charts of the process, and those of one function.
 
-use serde::Serialize;
-
-use super::line::{Line, Role, points_of, rounded, values};
-use super::panels::PANELS;
+use super::line::{points_of, values};
+use super::panels::InRange;
 use super::range::Range;
 use crate::collect::Labelled;
+use crate::export::{Chart, ERRORS, Line, OfFunctions, PANELS, QUANTILES, RATE, Role, line_of_function, rounded};
 use crate::histogram::Histogram;
 use crate::history;
 
-/// A chart.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(in crate::serve) struct Chart {
-    id: &'static str,
-    title: &'static str,
-    unit: &'static str,
-    hint: &'static str,
-    lines: Vec<Line>,
-    /// Lines for which there is no room.
-    more: usize,
-}
-
-/// A chart of a series that functions have.
-struct OfFunctions {
-    id: &'static str,
-    title: &'static str,
-    unit: &'static str,
-    hint: &'static str,
-    series: &'static str,
-}
-
-const RATE: OfFunctions = OfFunctions {
-    id: "rate",
-    title: "Calls",
-    unit: "count_per_second",
-    hint: "calls that ended, per second",
-    series: "function_calls_total",
-};
-const ERRORS: OfFunctions = OfFunctions {
-    id: "errors",
-    title: "Errors",
-    unit: "count_per_second",
-    hint: "calls that ended with an error or a panic, per second",
-    series: "function_errors_total",
-};
 const SELF_TIME: OfFunctions = OfFunctions {
     id: "self",
     title: "Time",
@@ -73,22 +37,12 @@ const LIVE: OfFunctions = OfFunctions {
     series: "function_live_bytes",
 };
 
-/// Quantiles that are drawn: id, title, hint, rank.
-const QUANTILES: [(&str, &str, &str, f64); 3] = [
-    ("p50", "p50", "half of the calls of each step take at most this long", 0.5),
-    ("p95", "p95", "95 % of the calls of each step take at most this long", 0.95),
-    ("p99", "p99", "99 % of the calls of each step take at most this long", 0.99),
-];
-
 /// Those in which nothing is known are left out.
 pub(super) fn of_process(entries: &[Labelled], range: Range) -> Vec<Chart> {
     let names: Vec<String> = entries.iter().map(|(_, name)| (*name).to_owned()).collect();
     let mut charts = vec![of_series(&RATE, &names, range), of_series(&ERRORS, &names, range)];
     charts.extend(quantiles(&names, range, |id| id != "p95"));
-    for panel in PANELS {
-        let (lines, more) = panel.lines(range);
-        charts.push(Chart { id: panel.id, title: panel.title, unit: panel.unit, hint: panel.hint, lines, more });
-    }
+    charts.extend(PANELS.iter().filter_map(|panel| panel.chart(&InRange(range))));
     with_lines(charts)
 }
 
@@ -110,10 +64,16 @@ fn of_series(chart: &OfFunctions, names: &[String], range: Range) -> Chart {
     let line = |name: &String| {
         let points = points_of(chart.series, ("function", name), range);
         let (from, step, values) = values(&points, range)?;
-        Some(Line { name: name.clone(), id: id(chart.series, name), role: Role::Line, from, step, values })
+        Some(Line {
+            name: name.clone(),
+            id: line_of_function(chart.series, name),
+            role: Role::Line,
+            from,
+            step,
+            values,
+        })
     };
-    let OfFunctions { id: chart_id, title, unit, hint, .. } = *chart;
-    Chart { id: chart_id, title, unit, hint, lines: names.iter().filter_map(line).collect(), more: 0 }
+    chart.chart(names.iter().filter_map(line).collect())
 }
 
 /// The distributions are read once for all quantiles.
@@ -129,7 +89,14 @@ fn quantiles(names: &[String], range: Range, is_wanted: impl Fn(&str) -> bool) -
             let of = |times: &Option<Histogram>| times.as_ref()?.quantile(*q).map(|ns| rounded(ns * 1e-9));
             let values: Vec<Option<f64>> = times.iter().map(of).collect();
             if values.iter().any(Option::is_some) {
-                let line = Line { name: name.clone(), id: id(chart.id, name), role: Role::Line, from, step, values };
+                let line = Line {
+                    name: name.clone(),
+                    id: line_of_function(chart.id, name),
+                    role: Role::Line,
+                    from,
+                    step,
+                    values,
+                };
                 chart.lines.push(line);
             }
         }
@@ -140,8 +107,4 @@ fn quantiles(names: &[String], range: Range, is_wanted: impl Fn(&str) -> bool) -
 /// The distribution of a function's calls in each step.
 pub(super) fn times(name: &str, range: Range) -> Option<(u32, u32, Vec<Option<Histogram>>)> {
     history::ask(|history| history.times_columns(name, range.from, range.to, range.step))
-}
-
-fn id(series: &str, function: &str) -> String {
-    format!("{series}|{function}")
 }

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::charts::{self, Chart};
+use super::charts;
 use super::overview::milliseconds;
 use super::range::{Asked, Kept, Range, kept};
-use super::row::Row;
 use super::trend;
 use crate::collect;
+use crate::export::{Chart, Row};
 use crate::histogram::Histogram;
 use crate::snapshot::{
     Function, FutureTotals, InstrumentUse, LeakFinding, Live, LockContention, ROOT, Snapshot, StatementFigures,

@@ -5,13 +5,10 @@
 //! | file | job |
 //! |---|---|
 //! | `range` | the window that is asked for, within what is kept |
-//! | `line` | one line of a chart |
-//! | `panels` | which readings stand together in a chart |
+//! | `line`, `panels` | values of lines, and readings of panels, from the history |
 //! | `charts` | the panels of the process, and those of one function |
 //! | `overview` | charts, marks, and what the profiler takes |
-//! | `status` | targets, alerts, findings and leaks in short |
-//! | `row` | the figures of one function |
-//! | `past` | the same of a window, from the history |
+//! | `past` | the figures of functions in a window, from the history |
 //! | `trend` | the last calls of a function, and its change against an hour ago |
 //! | `table` | functions that are searched, sorted and counted |
 //! | `detail` | everything that is known of one function |
@@ -23,12 +20,10 @@ mod overview;
 mod panels;
 mod past;
 mod range;
-mod row;
-mod status;
 mod table;
 mod trend;
 
 pub(super) use detail::detail;
-pub(super) use overview::overview;
+pub(super) use overview::{overview, program_name, said};
 pub(super) use range::Asked;
 pub(super) use table::{Column, Request, table};

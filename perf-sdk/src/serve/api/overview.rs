@@ -5,14 +5,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::charts::{self, Chart};
+use super::charts;
 use super::range::{Asked, Kept, Range, kept};
-use super::status::{Status, status};
 use crate::base::footprint;
 use crate::collect;
 use crate::event;
+use crate::export::{Chart, Status};
 use crate::history;
 use crate::record;
+
+/// Entries of a list, at most. The pages of each have all.
+const MOST_LISTED: usize = 12;
 
 /// Everything at the top of the dashboard.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -82,12 +85,16 @@ pub(in crate::serve) fn overview(asked: Asked, has_status: bool) -> Result<Overv
     })
 }
 
-fn program() -> Program {
+/// The name of the program.
+pub(in crate::serve) fn program_name() -> String {
     // Without a system call, which a later filter may not allow.
     let called = std::env::args_os().next().unwrap_or_default();
-    let name = Path::new(&called).file_name().map(|name| name.to_string_lossy().into_owned());
+    Path::new(&called).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn program() -> Program {
     Program {
-        name: name.unwrap_or_default(),
+        name: program_name(),
         pid: std::process::id(),
         start: format!("{:x}", event::start()),
         is_started: event::is_open(),
@@ -95,9 +102,21 @@ fn program() -> Program {
     }
 }
 
-fn marks() -> Vec<Mark> {
-    let of = |mark: &history::Mark| Mark { at: mark.at, text: mark.text.clone() };
+/// **Cost.** That of a snapshot. Findings are those that need no history; the page has all.
+fn status() -> Status {
+    let snapshot = collect::take();
+    let findings = collect::findings_of(&snapshot).findings;
+    Status::of(&snapshot, findings, MOST_LISTED)
+}
+
+/// When, and what was said.
+pub(in crate::serve) fn said() -> Vec<(u32, String)> {
+    let of = |mark: &history::Mark| (mark.at, mark.text.clone());
     history::ask(|history| history.marks().map(of).collect()).unwrap_or_default()
+}
+
+fn marks() -> Vec<Mark> {
+    said().into_iter().map(|(at, text)| Mark { at, text }).collect()
 }
 
 fn profiler() -> Profiler {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::range::Range;
-use super::row::Row;
 use crate::collect;
+use crate::export::Row;
 use crate::history::{self, Answer, FUNCTION_SERIES, Point, SeriesId};
 
 /// What is known of a function's series in a window, copied.

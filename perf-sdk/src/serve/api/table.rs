@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::overview::milliseconds;
 use super::past;
 use super::range::{Asked, Kept, kept};
-use super::row::Row;
 use super::trend;
 use crate::base::pattern;
 use crate::collect;
+use crate::export::Row;
 use crate::snapshot::Function;
 
 /// Seconds of the small chart in a row.

@@ -1,9 +1,8 @@
 //! The last calls of a function, and its change against an hour ago.
 
-use serde::Serialize;
-
-use super::line::{points_of, rounded, values};
+use super::line::{points_of, values};
 use super::range::{Kept, Range};
+use crate::export::{Recent, Trend, rounded};
 use crate::histogram::Histogram;
 use crate::history::{self, Answer, Coverage};
 
@@ -17,23 +16,6 @@ const LEAST_CALLS: u64 = 20;
 /// Steps of the small chart in a row.
 const STEPS: u32 = 30;
 
-/// Calls per second of the last time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(in crate::serve) struct Recent {
-    from: u32,
-    step: u32,
-    values: Vec<Option<f64>>,
-}
-
-/// The last ten minutes against the same ten minutes of an hour ago.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(in crate::serve) struct Change {
-    p95_ns: f64,
-    p95_before_ns: f64,
-    calls: u64,
-    calls_before: u64,
-}
-
 pub(super) fn recent(name: &str, kept: Kept, window: u32) -> Option<Recent> {
     let from = kept.to.saturating_sub(window).max(kept.from);
     let range = Range { from, to: kept.to, step: (kept.to - from).div_ceil(STEPS).max(1), is_clamped: false };
@@ -43,11 +25,11 @@ pub(super) fn recent(name: &str, kept: Kept, window: u32) -> Option<Recent> {
 }
 
 /// `None` if one of both is not covered, or had next to no calls.
-pub(super) fn change(name: &str, kept: Kept) -> Option<Change> {
+pub(super) fn change(name: &str, kept: Kept) -> Option<Trend> {
     // The minute that goes on is not closed yet.
     let to = kept.to / 60 * 60;
     let (now, before) = (of_minutes(name, to)?, of_minutes(name, to.checked_sub(HOUR)?)?);
-    Some(Change {
+    Some(Trend {
         p95_ns: now.quantile(0.95)?,
         p95_before_ns: before.quantile(0.95)?,
         calls: now.count(),

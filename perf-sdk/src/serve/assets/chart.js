@@ -19,9 +19,14 @@ function colors() {
   return theme;
 }
 
+/** The colours are asked for again. */
+export function newTheme() {
+  theme = null;
+}
+
 export function onTheme(redraw) {
   dark.addEventListener("change", () => {
-    theme = null;
+    newTheme();
     redraw();
   });
 }

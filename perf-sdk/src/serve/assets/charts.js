@@ -88,6 +88,13 @@ export class Charts {
     });
   }
 
+  /** Draws at once, as before printing. */
+  drawNow() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#draw();
+  }
+
   #lay() {
     const sections = [];
     for (const [title, ids] of GROUPS) {

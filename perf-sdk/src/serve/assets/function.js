@@ -1,12 +1,13 @@
 // The page of one function.
 
 import { Charts } from "./charts.js";
+import { basis, remarks } from "./columns.js";
 import { json, query, Failure } from "./data.js";
 import { bytes, count, moment, nanoseconds, percent } from "./format.js";
 import { Heatmap } from "./heatmap.js";
 import { h, say } from "./html.js";
 import { address, change } from "./state.js";
-import { basis, remarks, trend } from "./table.js";
+import { trend } from "./table.js";
 
 const go = (part) => (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

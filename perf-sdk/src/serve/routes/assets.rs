@@ -26,6 +26,7 @@ files! {
     "brush.js": SCRIPT,
     "chart.js": SCRIPT,
     "charts.js": SCRIPT,
+    "columns.js": SCRIPT,
     "dashboard.css": CSS,
     "data.js": SCRIPT,
     "format.js": SCRIPT,

@@ -83,6 +83,19 @@ pub(super) async fn cpu(uri: Uri) -> Result<Response, Refusal> {
     .await
 }
 
+/// All samples that are kept one by one, else their sums since the start. `None` if stacks are not
+/// sampled.
+#[cfg(feature = "stacks")]
+pub(super) fn samples() -> Option<FlameDocument> {
+    let since_the_start = || {
+        Some(
+            FlameDocument::of_cpu(&crate::snapshot::CpuProfile::take()?)
+                .saying("since the start; samples have no times"),
+        )
+    };
+    recorded(None, None).or_else(since_the_start)
+}
+
 /// Samples one by one, with those in slow calls. `None` if they are not kept.
 #[cfg(all(feature = "stacks", feature = "flight"))]
 fn recorded(from: Option<u64>, until: Option<u64>) -> Option<FlameDocument> {

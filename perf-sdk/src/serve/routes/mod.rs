@@ -25,6 +25,7 @@ mod pages;
 mod pprof;
 mod profile;
 mod queries;
+mod report;
 mod scaling;
 mod settings;
 mod slow;
@@ -85,6 +86,8 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/api/v1/flame/wall", get(flame::wall), Cost::Capture),
         #[cfg(all(feature = "heap", feature = "stacks"))]
         ("/api/v1/flame/heap", get(flame::heap), Cost::Capture),
+        // Looks up the names of the addresses in samples.
+        ("/report", get(report::report), Cost::Capture),
         ("/folded", get(profile::folded), Fold),
         ("/speedscope", get(profile::speedscope), Fold),
         ("/snapshot", get(snapshot::json), Fold),

@@ -5,7 +5,9 @@ Flame.colours = (() => {
   const HUES = [14, 32, 48, 96, 150, 176, 196, 214, 238, 268, 318, 342],
     SHADES = 3,
     STEPS = 8;
-  const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = () =>
+    matchMedia("(prefers-color-scheme: dark)").matches &&
+    !document.documentElement.classList.contains("print");
 
   // First those of functions, then a scale, then differences, then matches.
   const SCALE = HUES.length * SHADES,

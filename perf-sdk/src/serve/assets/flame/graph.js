@@ -100,6 +100,11 @@ Flame.Graph = class {
     });
   }
 
+  // At once, as before printing.
+  drawNow() {
+    if (this.data) this.#draw();
+  }
+
   // The first node of a level that ends behind a place, from an index on.
   #first(level, place, from) {
     const { x, width } = this.data.layout;

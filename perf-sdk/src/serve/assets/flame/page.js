@@ -88,6 +88,17 @@
       app.palette = colours.palette();
       app.render(true);
     });
+    // On paper, everything is dark on white.
+    for (const [event, is] of [
+      ["beforeprint", true],
+      ["afterprint", false]
+    ])
+      addEventListener(event, () => {
+        document.documentElement.classList.toggle("print", is);
+        app.palette = colours.palette();
+        app.render(true);
+        Object.values(app.graphs).forEach(graph => graph.drawNow());
+      });
     isUp.box.checked = state.view === "flame";
     isMerged.box.checked = state.recursion === "merged";
     pick.search.value = state.search ?? "";

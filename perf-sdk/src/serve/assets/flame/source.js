@@ -146,8 +146,11 @@ Flame.source = (() => {
     return Number(match[4]) * 1e6;
   };
 
-  // The file as it was read, before anything is added to it.
-  const original = isFile() ? `<!doctype html>${document.documentElement.outerHTML}` : "";
+  // The file as it was read, before anything is added to it. Where a server sent a policy, browsers
+  // hide the nonce in it.
+  const original = isFile()
+    ? `<!doctype html>${document.documentElement.outerHTML}`.replaceAll('nonce=""', `nonce="${document.currentScript.nonce}"`)
+    : "";
 
   // One HTML file of what is shown: of this file with other data, or of the endpoint's parts.
   const file = async (now, base, state) => {

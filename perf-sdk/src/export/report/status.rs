@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::alert::{AlertPhase, AlertRuleState, AlertState};
-use crate::collect;
+use crate::alert::{AlertPhase, AlertRuleState, AlertState, Alerts};
 use crate::finding::Finding;
-use crate::snapshot::{Budget, Leaks, Snapshot};
-use crate::target::TargetState;
-
-/// Entries of a list, at most. The pages of each have all.
-const MOST: usize = 12;
+use crate::snapshot::{Budget, LeakFinding, Leaks, Snapshot};
+use crate::target::{Judgement, TargetState};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(in crate::serve) struct Status {
+pub(crate) struct Status {
     /// Whether allocations are counted.
     has_allocations: bool,
     functions: usize,
@@ -40,10 +36,10 @@ struct List<T> {
 }
 
 impl<T> List<T> {
-    fn of(all: impl Iterator<Item = T>) -> Self {
+    fn of(all: impl Iterator<Item = T>, most: usize) -> Self {
         let mut first: Vec<T> = all.collect();
         let all = first.len();
-        first.truncate(MOST);
+        first.truncate(most);
         Self { all, first }
     }
 }
@@ -95,25 +91,27 @@ struct Measurement {
     stacks: String,
 }
 
-/// **Cost.** That of a snapshot.
-pub(super) fn status() -> Status {
-    let snapshot = collect::take();
-    let findings = collect::findings_of(&snapshot).findings;
-    Status {
-        has_allocations: snapshot.has_allocations,
-        functions: snapshot.functions.len(),
-        threads: snapshot.profiler.threads,
-        window_ns: snapshot.window_ns,
-        cpu_ns: snapshot.cpu_ns,
-        targets: snapshot.targets.as_ref().map(|judged| List::of(judged.targets.iter().map(target))),
-        alerts: snapshot.alerts.as_ref().map(|alerts| {
+impl Status {
+    /// With at most so many entries of each list.
+    pub(crate) fn of(snapshot: &Snapshot, findings: Vec<Finding>, most: usize) -> Self {
+        let targets = |judged: &Judgement| List::of(judged.targets.iter().map(target), most);
+        let alerts = |alerts: &Alerts| {
             let is_so = |(_, state): &(&AlertRuleState, &AlertState)| state.phase != AlertPhase::Inactive;
             let all = alerts.rules.iter().flat_map(|rule| rule.alerts.iter().map(move |state| (rule, state)));
-            List::of(all.filter(is_so).map(alert))
-        }),
-        findings: List::of(findings.into_iter()),
-        leaks: snapshot.leaks.as_ref().map(leaks),
-        measurement: measurement(&snapshot),
+            List::of(all.filter(is_so).map(alert), most)
+        };
+        Self {
+            has_allocations: snapshot.has_allocations,
+            functions: snapshot.functions.len(),
+            threads: snapshot.profiler.threads,
+            window_ns: snapshot.window_ns,
+            cpu_ns: snapshot.cpu_ns,
+            targets: snapshot.targets.as_ref().map(targets),
+            alerts: snapshot.alerts.as_ref().map(alerts),
+            findings: List::of(findings.into_iter(), most),
+            leaks: snapshot.leaks.as_ref().map(|found| leaks(found, most)),
+            measurement: measurement(snapshot),
+        }
     }
 }
 
@@ -141,8 +139,8 @@ fn alert((rule, state): (&AlertRuleState, &AlertState)) -> Alert {
     }
 }
 
-fn leaks(leaks: &Leaks) -> List<Leak> {
-    List::of(leaks.findings.iter().map(|finding| Leak {
+fn leaks(leaks: &Leaks, most: usize) -> List<Leak> {
+    let leak = |finding: &LeakFinding| Leak {
         verdict: finding.verdict.name(),
         subject: finding.watched.name(),
         function: finding.function.clone(),
@@ -151,7 +149,8 @@ fn leaks(leaks: &Leaks) -> List<Leak> {
         objects: finding.objects,
         bytes_per_hour: finding.bytes_per_hour,
         evidence: finding.evidence.clone(),
-    }))
+    };
+    List::of(leaks.findings.iter().map(leak), most)
 }
 
 fn measurement(snapshot: &Snapshot) -> Measurement {

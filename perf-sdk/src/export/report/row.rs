@@ -2,61 +2,79 @@
 
 use serde::Serialize;
 
-use super::trend::{Change, Recent};
 use crate::snapshot::{Function, Shown};
+
+/// Calls per second of the last time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) struct Recent {
+    pub(crate) from: u32,
+    pub(crate) step: u32,
+    pub(crate) values: Vec<Option<f64>>,
+}
+
+/// The last ten minutes against the same ten minutes of an hour ago.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) struct Trend {
+    pub(crate) p95_ns: f64,
+    pub(crate) p95_before_ns: f64,
+    pub(crate) calls: u64,
+    pub(crate) calls_before: u64,
+}
 
 /// One function in a table. What does not exist is absent, never 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(in crate::serve) struct Row {
-    pub(super) name: String,
+pub(crate) struct Row {
+    pub(crate) name: String,
     /// Absent of a window if functions of several modules have this name: the figures are of all.
-    pub(super) module: Option<String>,
-    pub(super) file: String,
-    pub(super) line: u32,
-    pub(super) calls: Option<f64>,
+    pub(crate) module: Option<String>,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) calls: Option<f64>,
     /// Errors and panics.
-    pub(super) errors: Option<f64>,
-    pub(super) cancelled: Option<f64>,
-    pub(super) running: Option<u64>,
-    pub(super) p50_ns: Option<f64>,
-    pub(super) p95_ns: Option<f64>,
-    pub(super) p99_ns: Option<f64>,
+    pub(crate) errors: Option<f64>,
+    pub(crate) cancelled: Option<f64>,
+    pub(crate) running: Option<u64>,
+    pub(crate) p50_ns: Option<f64>,
+    pub(crate) p95_ns: Option<f64>,
+    pub(crate) p99_ns: Option<f64>,
     /// Including callees.
-    pub(super) total_ns: Option<f64>,
+    pub(crate) total_ns: Option<f64>,
     /// Excluding profiled callees.
-    pub(super) self_ns: Option<f64>,
+    pub(crate) self_ns: Option<f64>,
     /// CPU time including callees; of a window, excluding them.
-    pub(super) cpu_ns: Option<f64>,
-    pub(super) self_cpu_ns: Option<f64>,
-    pub(super) bytes_per_call: Option<f64>,
-    pub(super) live_bytes: Option<f64>,
+    pub(crate) cpu_ns: Option<f64>,
+    pub(crate) self_cpu_ns: Option<f64>,
+    pub(crate) bytes_per_call: Option<f64>,
+    pub(crate) live_bytes: Option<f64>,
     /// Calls that were measured; times rest on them.
-    pub(super) samples: Option<u64>,
+    pub(crate) samples: Option<u64>,
     /// One call in so many is measured; 0: none.
-    pub(super) one_in: Option<u32>,
+    pub(crate) one_in: Option<u32>,
     /// Standard errors.
-    pub(super) total_error_ns: Option<f64>,
-    pub(super) self_error_ns: Option<f64>,
+    pub(crate) total_error_ns: Option<f64>,
+    pub(crate) self_error_ns: Option<f64>,
     /// 95 % intervals, where not every call was measured.
-    pub(super) p50_band_ns: Option<[f64; 2]>,
-    pub(super) p95_band_ns: Option<[f64; 2]>,
-    pub(super) p99_band_ns: Option<[f64; 2]>,
+    pub(crate) p50_band_ns: Option<[f64; 2]>,
+    pub(crate) p95_band_ns: Option<[f64; 2]>,
+    pub(crate) p99_band_ns: Option<[f64; 2]>,
     /// Columns that may be off by more than a fifth.
-    pub(super) weak: Vec<&'static str>,
-    pub(super) estimated_calls: u64,
-    pub(super) rests: bool,
-    pub(super) is_lazy: bool,
-    pub(super) last_error: Option<String>,
+    pub(crate) weak: Vec<&'static str>,
+    pub(crate) estimated_calls: u64,
+    pub(crate) rests: bool,
+    pub(crate) is_lazy: bool,
+    pub(crate) last_error: Option<String>,
     /// Calls per second lately. Absent without a place in the history.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) recent: Option<Recent>,
+    pub(crate) recent: Option<Recent>,
     /// Absent if an hour ago is not covered.
-    pub(super) change: Option<Change>,
+    pub(crate) change: Option<Trend>,
 }
 
 impl Row {
     /// Since recording began.
-    pub(super) fn of(function: &Function) -> Self {
+    pub(crate) fn of(function: &Function) -> Self {
         let calls = function.calls;
         let is_sampled = function.samples < calls.total();
         let band = |q: f64| {
