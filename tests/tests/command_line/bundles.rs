@@ -35,7 +35,7 @@ fn record(arguments: &[&str], environment: &[(&str, &str)], commands: &str) -> s
 }
 
 fn spawned(arguments: &[&str], environment: &[(&str, &str)]) -> Child {
-    Command::new(COMMAND_LINE)
+    fresh(COMMAND_LINE)
         .arg("record")
         .args(arguments)
         .envs(environment.iter().copied())
@@ -163,6 +163,13 @@ fn started(child: &mut Child) -> BufReader<std::process::ChildStdout> {
     out
 }
 
+/// A program that ignores none of these signals, though this one may.
+fn fresh(program: &str) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,QUIT,TERM", program]);
+    command
+}
+
 fn send(signal: &str, child: &Child) {
     let status = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().expect("kill");
     assert!(status.success());
@@ -196,7 +203,7 @@ fn signals_are_passed_on_and_what_was_recorded_is_kept() {
 fn ignored_signals_stay_ignored() {
     let script = "trap '' HUP QUIT; exec \"$@\"";
     let masks = |ignoring: bool| {
-        let mut command = Command::new("sh");
+        let mut command = fresh("sh");
         command.args(["-c", if ignoring { script } else { "exec \"$@\"" }, "sh", COMMAND_LINE, "record", "--"]);
         let output = command.args(["grep", "SigIgn", "/proc/self/status"]).output().expect("it runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -206,7 +213,7 @@ fn ignored_signals_stay_ignored() {
     assert_eq!(masks(true) & bits, bits);
     assert_eq!(masks(false) & bits, 0);
     // And they do not end the one that records.
-    let mut child = Command::new("sh")
+    let mut child = fresh("sh")
         .args(["-c", script, "sh", COMMAND_LINE, "record", "-o", "/dev/null", "--", WATCHED])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
