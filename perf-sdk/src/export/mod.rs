@@ -26,7 +26,7 @@ pub(crate) use flame::{VIEWER_FILE, VIEWER_STYLE, viewer_script};
 #[cfg(feature = "enabled")]
 pub use metrics::Exposition;
 pub use metrics::Format;
-#[cfg(any(feature = "otlp", feature = "serve"))]
+#[cfg(feature = "serve")]
 pub(crate) use metrics::Pieces;
 #[cfg(any(feature = "metrics", feature = "otlp"))]
 pub(crate) use metrics::UserHistogram;

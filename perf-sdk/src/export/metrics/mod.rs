@@ -30,7 +30,7 @@ mod user_histogram;
 
 #[cfg(feature = "enabled")]
 pub use exposition::Exposition;
-#[cfg(any(feature = "otlp", feature = "serve"))]
+#[cfg(feature = "serve")]
 pub(crate) use exposition::Pieces;
 #[cfg(feature = "metrics")]
 pub(crate) use family::UserNative;
