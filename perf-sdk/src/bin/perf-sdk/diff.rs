@@ -145,12 +145,26 @@ fn two(arguments: &Arguments, a: &str, b: &str) -> Outcome {
 
 fn changes_shown(changes: &Changes, limit: usize, paint: Paint) -> String {
     let mut text = format!("A: {}\nB: {}\n", safe(&changes.a), safe(&changes.b));
+    if changes.compared == 0 && changes.too_few_steps == 0 {
+        let none =
+            [("A", &changes.only_in_b), ("B", &changes.only_in_a)].into_iter().filter(|(_, other)| !other.is_empty());
+        let sides: Vec<&str> = none.map(|(side, _)| side).collect();
+        let sides = if sides.is_empty() { "A and B".to_owned() } else { sides.join(" and ") };
+        return text
+            + &format!(
+                "nothing can be compared: nothing is known of {sides}, which may be before recording began or longer ago \
+                 than what is kept; --was and --now choose other times\n"
+            );
+    }
     if changes.compared == 0 {
         return text
             + &format!(
-                "nothing can be compared: {} series have fewer than {} known steps of {} s on one side; ask for a longer \
-                 time, or wait\n",
-                changes.too_few_steps, changes.least_steps, changes.step_seconds
+                "nothing can be compared: {} series have fewer than {} known steps of {} s on one side; ask for {} s or more \
+                 on each, or wait\n",
+                changes.too_few_steps,
+                changes.least_steps,
+                changes.step_seconds,
+                changes.least_steps as u64 * changes.step_seconds
             );
     }
     let mut grid = Grid::new(&["series", "", "A", "B", "B − A", "95 % interval", "change"], 2);

@@ -62,6 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 fn shown(found: &Functions, paint: Paint) -> String {
     let mut grid = Grid::new(&HEAD, 1);
     found.rows.iter().for_each(|row| grid.row(cells(row)));
+    if found.functions == 0 || (found.rows.is_empty() && found.from_unix_seconds == found.to_unix_seconds) {
+        return "nothing is kept of this time; `perf-sdk history` says what is, and --all is all since recording began\n"
+            .to_owned();
+    }
     let of = match (found.from_unix_seconds, found.to_unix_seconds) {
         (Some(from), Some(to)) => format!("{} to {}", Moment(from).shown(), Moment(to).shown()),
         _ => "since recording began".to_owned(),

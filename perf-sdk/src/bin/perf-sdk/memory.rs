@@ -35,6 +35,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let limit = memory.limit_bytes.map(|limit| format!(" of {}", bytes(limit))).unwrap_or_default();
         text += &format!("resident: {}{limit}\n", bytes(resident));
     }
+    let allocator = memory.allocated_bytes.zip(memory.allocator_resident_bytes);
+    if let Some((allocated, resident)) = allocator {
+        let kept = bytes((resident - allocated).max(0.0));
+        text += &format!("  allocated: {}; kept by the allocator for later: {kept}\n", bytes(allocated));
+    }
+    text += &format!("  the profiler's own: {}\n", bytes(memory.profiler_bytes as f64));
     match &memory.why_unknown {
         Some(why) => text += &format!("who holds it is not known: {}\n", safe(why)),
         None if memory.owners.is_empty() => text += "no profiled function holds memory that was sampled\n",

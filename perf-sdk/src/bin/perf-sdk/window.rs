@@ -83,7 +83,16 @@ fn moment_at(text: &str, now: Moment, zone: &TimeZone) -> Result<Moment, String>
 /// For clap: `10:00..10:05`, `-1h..-50m`, or one moment until now.
 pub(crate) fn range(text: &str) -> Result<Range, String> {
     let (from, to) = text.split_once("..").unwrap_or((text, "now"));
-    let range = Range { from: moment(from)?, to: moment(if to.is_empty() { "now" } else { to })? };
+    range_at(from, if to.is_empty() { "now" } else { to }, now(), &TimeZone::system())
+}
+
+fn range_at(from: &str, to: &str, now: Moment, zone: &TimeZone) -> Result<Range, String> {
+    const DAY: u64 = 86_400;
+    let mut range = Range { from: moment_at(from, now, zone)?, to: moment_at(to, now, zone)? };
+    // A time of day that is still to come was taken for that of yesterday. The range ends now.
+    if range.to <= range.from && to.parse::<Time>().is_ok() && range.to.0 + DAY > now.0 {
+        range.to = Moment(now.0 + 1);
+    }
     if range.from < range.to { Ok(range) } else { Err("the range ends before it begins; allowed: FROM..TO".to_owned()) }
 }
 
@@ -123,6 +132,18 @@ mod tests {
         for text in ["", "s", "-1s", "0", "1w", "1 s", "NaN", "inf", "1e9s", "+1s", "400d"] {
             assert!(duration(text).unwrap_err().contains("30s"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_range_that_ends_later_today_ends_now() {
+        // 2026-11-30T12:00:00Z
+        let (now, zone) = (Moment(1_796_040_000), TimeZone::UTC);
+        let of =
+            |from: &str, to: &str| range_at(from, to, now, &zone).map(|range| (now.0 - range.from.0, range.seconds()));
+        assert_eq!(of("11:59", "12:01"), Ok((60, 61)));
+        assert_eq!(of("11:50", "11:55"), Ok((600, 300)));
+        assert_eq!(of("23:50", "00:10"), Ok((43_800, 1_200)));
+        assert!(of("11:55", "11:50").is_err() && of("-1m", "-2m").is_err());
     }
 
     #[test]

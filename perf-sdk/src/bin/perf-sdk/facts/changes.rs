@@ -167,6 +167,8 @@ fn compared(a: &Side, b: &Side, compare: impl Fn(&Known, &Known) -> Option<Diffe
         }
     }
     let comparisons = found.len();
+    // What is nothing on both sides is compared, and not worth a row.
+    found.retain(|(_, a, b, _)| [a, b].iter().any(|side| side.values().iter().any(|value| *value != 0.0)));
     let mut changes: Vec<Change> = found
         .into_iter()
         .map(|(name, a, b, difference)| {

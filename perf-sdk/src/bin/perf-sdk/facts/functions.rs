@@ -186,8 +186,10 @@ struct Row {
 /// The functions of a time. Without a history they are those since recording began.
 pub(crate) fn ask(client: &Client, request: &Request) -> Result<Functions, Failure> {
     let table = asked(client, request)?;
-    // A program whose history has nothing yet, or that has none.
-    let is_empty = table.rows.is_empty() && table.from == table.to && request.of.is_some();
+    // A program whose history has nothing yet, or that has none. What is asked of a certain time is
+    // not answered by another one.
+    let is_recent = matches!(request.of, Some(Of::Last(_)));
+    let is_empty = is_recent && table.rows.is_empty() && table.from == table.to;
     let table = if is_empty { asked(client, &Request { of: None, ..request.clone() })? } else { table };
     let seconds = table.from.zip(table.to).map(|(from, to)| to.saturating_sub(from) as f64).filter(|time| *time > 0.0);
     Ok(Functions {

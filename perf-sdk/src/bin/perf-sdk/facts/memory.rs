@@ -3,10 +3,14 @@
 use perf_sdk::snapshot::{LeakFinding, Leaks};
 use serde::Serialize;
 
-use super::functions::{self, Request, Sort};
+use super::functions::{self, Of, Request, Sort};
+use super::history;
 use super::overview::{self, Process};
 use crate::client::Client;
 use crate::failure::Failure;
+
+/// The allocator's figures are read more seldom than others.
+const ALLOCATOR_SECONDS: u64 = 120;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Memory {
@@ -14,6 +18,13 @@ pub(crate) struct Memory {
     pub(crate) resident_bytes: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_bytes: Option<f64>,
+    /// What the program has allocated, and what the allocator holds for it, as jemalloc says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allocated_bytes: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allocator_resident_bytes: Option<f64>,
+    /// What the profiler's recorder holds.
+    pub(crate) profiler_bytes: u64,
     /// Live allocations by the function that made them, without what it calls; estimated from a
     /// sample.
     pub(crate) owners: Vec<Owner>,
@@ -67,9 +78,18 @@ pub(crate) fn of(client: &Client, process: &Process, limit: usize) -> Result<Mem
         bytes_per_hour: finding.bytes_per_hour,
         evidence: finding.evidence.clone(),
     };
+    // A pattern, since these are there with jemalloc only.
+    let columns = history::columns_of(client, "allocator_*", Of::Last(ALLOCATOR_SECONDS), 1).unwrap_or_default();
+    let latest = |name: &str| {
+        let column = columns.series.iter().find(|column| column.name == name && column.labels.is_empty())?;
+        column.mean.iter().rev().flatten().next().copied()
+    };
     Ok(Memory {
         resident_bytes: process.resident_bytes,
         limit_bytes: process.memory_limit_bytes,
+        allocated_bytes: latest("allocator_allocated_bytes"),
+        allocator_resident_bytes: latest("allocator_resident_bytes"),
+        profiler_bytes: process.profiler.memory_bytes,
         owners: owners.collect(),
         leaks: leaks.findings.iter().map(leak).collect(),
         why_unknown: (!is_sampled).then(|| format!("sampling of the live heap: {}", process.profiler.heap)),
