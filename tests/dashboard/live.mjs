@@ -112,7 +112,8 @@ async function truth(running, address) {
 /** The charts: their sum over all time is the counter; the latest value of memory was read. */
 async function charts(page, of) {
   const line = (chart, id) => page.evaluate(([chart, id]) => document.querySelector(`[data-chart=${chart}] [data-line="${id}"] b`)?.dataset.v, [chart, id]);
-  await until(page, () => document.querySelector("[data-chart=memory]") !== null);
+  // A step that is not known yet has no number.
+  await until(page, () => Number(document.querySelector('[data-chart=memory] [data-line="process_resident_memory_bytes"] b')?.dataset.v) > 0);
   const shown = Number(await line("memory", "process_resident_memory_bytes"));
   const known = (await of("api/v1/history?names=process_resident_memory_bytes&from=-2m&step=1")).series[0];
   const values = [...known.mean, ...known.peak].filter((value) => value !== null);
