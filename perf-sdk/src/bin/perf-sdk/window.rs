@@ -45,11 +45,7 @@ pub(crate) fn now() -> Moment {
     Moment(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-/// For clap.
-pub(crate) fn moment(text: &str) -> Result<Moment, String> {
-    moment_at(text, now(), &TimeZone::system())
-}
-
+/// A moment in an argument.
 fn moment_at(text: &str, now: Moment, zone: &TimeZone) -> Result<Moment, String> {
     let of = |time: Timestamp| u64::try_from(time.as_second()).ok().map(Moment);
     let local = |time: DateTime| of(time.to_zoned(zone.clone()).ok()?.timestamp());
@@ -87,10 +83,11 @@ pub(crate) fn range(text: &str) -> Result<Range, String> {
 }
 
 fn range_at(from: &str, to: &str, now: Moment, zone: &TimeZone) -> Result<Range, String> {
-    const DAY: u64 = 86_400;
     let mut range = Range { from: moment_at(from, now, zone)?, to: moment_at(to, now, zone)? };
     // A time of day that is still to come was taken for that of yesterday. The range ends now.
-    if range.to <= range.from && to.parse::<Time>().is_ok() && range.to.0 + DAY > now.0 {
+    let day =
+        |moment: Moment| Timestamp::from_second(moment.0 as i64).ok().map(|time| time.to_zoned(zone.clone()).date());
+    if range.to <= range.from && to.parse::<Time>().is_ok() && day(range.to) < day(now) {
         range.to = Moment(now.0 + 1);
     }
     if range.from < range.to { Ok(range) } else { Err("the range ends before it begins; allowed: FROM..TO".to_owned()) }
