@@ -49,6 +49,8 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
         (&all["rows"][0]["name"], &all["matching"], &all["functions"]),
         (&"answer".into(), &1.into(), &2.into())
     );
+    let said = ask(&["functions", place, "--of", "2020-01-01T10:00Z..2020-01-01T10:05Z"]);
+    assert!(said.status == Some(3) && said.out.contains("nothing is kept of this time"), "{said:?}");
     // Since when is p99 up?
     let said = ask(&["history", place, "--function", "nobody"]);
     assert!(said.status == Some(3) && said.err.contains("history --list"), "{said:?}");
@@ -67,7 +69,7 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
     );
     // What changed? Too little is known of the time before.
     let said = ask(&["diff", place, "--now=-3s", "--was=-6s..-3s"]);
-    assert!(said.status == Some(3) && said.out.contains("ask for a longer"), "{said:?}");
+    assert!(said.status == Some(3) && said.out.contains("ask for 8 s or more"), "{said:?}");
     until("some steps on both sides", || ask(&["diff", place, "--now=-9s", "--was=-18s..-9s"]).status == Some(0));
     let changes = ask(&["diff", "--json", place, "--now=-9s", "--was=-18s..-9s"]).json();
     assert!(changes["compared"].as_u64() > Some(0), "{changes}");

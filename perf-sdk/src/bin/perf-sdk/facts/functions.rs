@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::window::Range;
+use crate::window::{self, Range};
 
 /// What functions are sorted by; the highest first, names from A to Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -186,9 +186,13 @@ struct Row {
 /// The functions of a time. Without a history they are those since recording began.
 pub(crate) fn ask(client: &Client, request: &Request) -> Result<Functions, Failure> {
     let table = asked(client, request)?;
-    // A program whose history has nothing yet, or that has none. What is asked of a certain time is
-    // not answered by another one.
-    let is_recent = matches!(request.of, Some(Of::Last(_)));
+    // A program whose history has nothing yet, or that has none. What is asked of a time in the past
+    // is not answered by another one.
+    let is_recent = match request.of {
+        Some(Of::Last(_)) => true,
+        Some(Of::Range(range)) => range.to >= window::now(),
+        None => false,
+    };
     let is_empty = is_recent && table.rows.is_empty() && table.from == table.to;
     let table = if is_empty { asked(client, &Request { of: None, ..request.clone() })? } else { table };
     let seconds = table.from.zip(table.to).map(|(from, to)| to.saturating_sub(from) as f64).filter(|time| *time > 0.0);
