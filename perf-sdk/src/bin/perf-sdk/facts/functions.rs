@@ -186,8 +186,8 @@ struct Row {
 /// The functions of a time. Without a history they are those since recording began.
 pub(crate) fn ask(client: &Client, request: &Request) -> Result<Functions, Failure> {
     let table = asked(client, request)?;
-    // A program whose history has nothing yet, or that has none. What is asked of a time in the past
-    // is not answered by another one.
+    // A program whose history has nothing yet, or that has none. What is asked of a time in the
+    // past is not answered by another one.
     let is_recent = match request.of {
         Some(Of::Last(_)) => true,
         Some(Of::Range(range)) => range.to >= window::now(),
