@@ -10,6 +10,7 @@
 //! | `ingest`, `connect` | requests, in each of the server's protocols |
 //! | `client`, `answer` | HTTP/1.1: one request for each connection |
 //! | `otlp/` | metrics as OTLP |
+//! | `ending` | how long a thread goes on once the program ends |
 //! | `folder` | files, of which the oldest are deleted |
 //! | `account` | the state of delivery |
 //! | `random` | random delays, so that the programs of a fleet do not push at the same time |
@@ -19,6 +20,7 @@ mod answer;
 mod backlog;
 mod client;
 mod connect;
+mod ending;
 mod folder;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;

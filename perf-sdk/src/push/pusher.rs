@@ -1,6 +1,5 @@
 //! The thread that delivers.
 
-use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -8,12 +7,13 @@ use super::account::Account;
 use super::backlog::Backlog;
 use super::client;
 use super::connect;
+use super::ending::{Ending, LAST};
 use super::folder::Folder;
 use super::ingest;
 use super::plan::{Plan, Push};
 use super::random;
 use super::windows::{Profile, Windows};
-use crate::base::background::{Background, PATIENCE, Pauses};
+use crate::base::background::{Background, Pauses};
 use crate::base::headroom;
 use crate::memory;
 use crate::record::{OwnThread, Part};
@@ -21,9 +21,6 @@ use crate::settings::PushProtocol;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
 
-/// How long the end of the program waits for this thread. It is less than the time for all threads,
-/// since the others are ended after this one.
-const LAST: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
 /// The timeout of one request is the interval, within these bounds.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
@@ -65,7 +62,7 @@ impl Drop for Pusher {
 fn deliver(plan: &Plan, mut windows: Windows, pauses: &Pauses) {
     let mut files = plan.files.as_ref().map(|files| Folder::new(files, &plan.name));
     let mut push = plan.push.as_ref().map(|push| Sender::new(push, &plan.name, plan.interval));
-    let ending = Ending { pauses, since: Cell::new(None) };
+    let ending = Ending::new(pauses);
     let mut due = Instant::now() + plan.interval.mul_f64(random::half_to_one()).max(Duration::from_secs(1));
     loop {
         let now = Instant::now();
@@ -97,23 +94,6 @@ fn deliver(plan: &Plan, mut windows: Windows, pauses: &Pauses) {
     }
     if let Some(push) = &mut push {
         push.end();
-    }
-}
-
-/// The deadline once the program ends.
-struct Ending<'a> {
-    pauses: &'a Pauses,
-    since: Cell<Option<Instant>>,
-}
-
-impl Ending<'_> {
-    /// `None` if the program does not end yet.
-    fn deadline(&self) -> Option<Instant> {
-        if self.since.get().is_none() && self.pauses.is_over() {
-            // Slightly less than the time for which the end waits.
-            self.since.set(Some(Instant::now() + LAST.mul_f64(0.9)));
-        }
-        self.since.get()
     }
 }
 

@@ -235,8 +235,9 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(context));
-        let _operation = record::operation();
-        let counting = match (&mut result, std::mem::replace(this.kind, Kind::Nothing)) {
+        let kind = std::mem::replace(this.kind, Kind::Nothing);
+        let _operation = (!matches!(kind, Kind::Nothing)).then(record::operation);
+        let counting = match (&mut result, kind) {
             (Ok(response), Kind::Request { running, is_head }) => Counting::of_request(running, is_head, response),
             (Ok(response), Kind::Size) => Counting::of_size(response.extensions_mut()),
             (Err(_), Kind::Request { mut running, .. }) => {

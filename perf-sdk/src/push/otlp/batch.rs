@@ -85,8 +85,9 @@ impl Batches {
     }
 
     /// Hands all metrics of this moment over, one request after the other, so that only one of them
-    /// is in memory uncompressed.
-    pub(super) fn take(&mut self, mut add: impl FnMut(Batch)) -> io::Result<()> {
+    /// is in memory uncompressed. Returns the number of series that are left out, for whose
+    /// differences there is no room.
+    pub(super) fn take(&mut self, mut add: impl FnMut(Batch)) -> io::Result<u64> {
         let (user, histograms) = (self.user)();
         self.exposition.expect(&reading::reserved());
         let (snapshot, functions) = collect::take_late();
@@ -103,13 +104,14 @@ impl Batches {
                 add(Batch::new("/v1/metrics", points, &request)?);
             }
         }
+        let left_out = metrics.left_out();
         drop(metrics);
         #[cfg(feature = "otlp-profiles")]
         if let Some(profile) = self.profile() {
             let request = pprof::otlp(&profile, self.resource.clone());
             add(Batch::new("/v1development/profiles", profile.stacks.len(), &request)?);
         }
-        Ok(())
+        Ok(left_out)
     }
 
     /// CPU time since the last one. `None` if stacks are not sampled, and if there was none.

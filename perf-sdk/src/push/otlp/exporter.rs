@@ -1,6 +1,5 @@
 //! The thread that sends.
 
-use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -9,18 +8,18 @@ use prost::Message as _;
 
 use super::batch::{Batch, Batches, UserMetrics};
 use super::plan::OtlpPlan;
-use crate::base::background::{Background, PATIENCE, Pauses};
+use crate::base::background::{Background, Pauses};
 use crate::base::headroom;
+use crate::export::otlp::MOST_SERIES;
 use crate::memory;
 use crate::push::account::Account;
 use crate::push::backlog::Backlog;
 use crate::push::client::{self, Failure, Request};
+use crate::push::ending::{Ending, LAST};
 use crate::push::random;
 use crate::record::{OwnThread, Part};
 use crate::snapshot::DeliveryKind;
 
-/// How long the end of the program waits for this thread.
-const LAST: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
 /// The timeout of a request: that of OpenTelemetry's own exporters.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// What is read of a response, which says how many data points were refused.
@@ -63,8 +62,7 @@ struct Exporter<'a> {
     backlog: Backlog<Batch>,
     account: Account,
     pauses: &'a Pauses,
-    /// When the program began to end.
-    ends: Cell<Option<Instant>>,
+    ending: Ending<'a>,
 }
 
 impl<'a> Exporter<'a> {
@@ -75,7 +73,7 @@ impl<'a> Exporter<'a> {
             backlog: Backlog::default(),
             account: Account::open(DeliveryKind::Otlp, plan.target.to_string()),
             pauses,
-            ends: Cell::new(None),
+            ending: Ending::new(pauses),
         }
     }
 
@@ -87,7 +85,7 @@ impl<'a> Exporter<'a> {
             let now = Instant::now();
             let attempt = self.backlog.next_attempt(now).unwrap_or(due);
             let goes_on = self.pauses.wait(attempt.min(due).saturating_duration_since(now));
-            let is_late = self.end().is_some_and(|end| end <= Instant::now());
+            let is_late = self.ending.deadline().is_some_and(|end| end <= Instant::now());
             if !is_late && (!goes_on || Instant::now() >= due) {
                 due = Instant::now() + self.plan.interval;
                 // Without memory, the next figures count for these too.
@@ -109,21 +107,17 @@ impl<'a> Exporter<'a> {
         self.account.publish();
     }
 
-    /// The deadline once the program ends. `None` if it does not end yet.
-    fn end(&self) -> Option<Instant> {
-        if self.ends.get().is_none() && self.pauses.is_over() {
-            // Slightly less than the time for which the end waits.
-            self.ends.set(Some(Instant::now() + LAST.mul_f64(0.9)));
-        }
-        self.ends.get()
-    }
-
     fn take(&mut self) {
         let Self { batches, backlog, account, .. } = self;
         let taken = batches
             .take(|batch| account.failed(backlog.add(batch, Instant::now()).iter().map(|lost| lost.points).sum()));
-        if let Err(error) = taken {
-            account.error(format!("metrics are not encoded: {error}"));
+        match taken {
+            Ok(0) => {}
+            Ok(left_out) => {
+                account.failed(left_out);
+                account.error(format!("{left_out} series are left out: {MOST_SERIES} are sent as differences"));
+            }
+            Err(error) => account.error(format!("metrics are not encoded: {error}")),
         }
         account.waiting(backlog.len());
         account.publish();
@@ -133,12 +127,12 @@ impl<'a> Exporter<'a> {
     fn send(&mut self) {
         while let Some(batch) = self.backlog.oldest() {
             let start = Instant::now();
-            let end = self.end();
+            let end = self.ending.deadline();
             let may = self.backlog.next_attempt(start).is_some_and(|at| at <= start) || end.is_some();
             if !may || end.is_some_and(|end| end <= start) {
                 break;
             }
-            let deadline = || self.end().map_or(start + REQUEST_TIME, |end| end.min(start + REQUEST_TIME));
+            let deadline = || self.ending.deadline().map_or(start + REQUEST_TIME, |end| end.min(start + REQUEST_TIME));
             let (points, request) = (batch.points, self.request(batch));
             match client::post(&self.plan.target, &request, &deadline) {
                 Ok(answer) => {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-/// Series beyond this number are sent with all since the start each time.
-const MOST_SERIES: usize = 1 << 18;
+/// Series beyond this number are left out.
+pub(crate) const MOST_SERIES: usize = 1 << 18;
 
 /// A series, by two independent hashes of its name and attributes. Of 2^18 series, two have the
 /// same key with a probability of 2^-93.
@@ -15,6 +15,19 @@ pub(super) type Key = (u64, u64);
 pub(crate) struct Deltas {
     hashers: (RandomState, RandomState),
     before: HashMap<Key, Before>,
+    most: usize,
+}
+
+/// What is to be sent of a series.
+#[derive(Debug, PartialEq)]
+pub(super) enum Since {
+    /// All since the start: it is sent for the first time, or it began anew.
+    Start,
+    /// What came since it was sent the last time, with that time.
+    Latest(Before),
+    /// Nothing: as many series as may be are known already, and without what was sent before, the
+    /// next difference would count all of it again.
+    NoRoom,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,7 +45,7 @@ pub(super) struct Before {
 
 impl Default for Deltas {
     fn default() -> Self {
-        Self { hashers: (RandomState::new(), RandomState::new()), before: HashMap::new() }
+        Self { hashers: (RandomState::new(), RandomState::new()), before: HashMap::new(), most: MOST_SERIES }
     }
 }
 
@@ -42,23 +55,17 @@ impl Deltas {
         (self.hashers.0.hash_one(&key), self.hashers.1.hash_one(&key))
     }
 
-    /// What came since it was sent the last time, with that time; `None` if it is sent for the
-    /// first time, if it began anew, or if too many are known.
-    pub(super) fn since(&mut self, key: Key, now: &Before) -> Option<Before> {
-        let known = self.before.len();
-        match self.before.get_mut(&key) {
-            Some(before) => {
-                let difference = now.since(before);
-                before.clone_from(now);
-                difference
-            }
-            None => {
-                if known < MOST_SERIES {
-                    self.before.insert(key, now.clone());
-                }
-                None
-            }
+    pub(super) fn since(&mut self, key: Key, now: &Before) -> Since {
+        if let Some(before) = self.before.get_mut(&key) {
+            let difference = now.since(before);
+            before.clone_from(now);
+            return difference.map_or(Since::Start, Since::Latest);
         }
+        if self.before.len() >= self.most {
+            return Since::NoRoom;
+        }
+        self.before.insert(key, now.clone());
+        Since::Start
     }
 }
 
@@ -104,13 +111,13 @@ mod tests {
         let mut deltas = Deltas::default();
         let key = deltas.key("a", [("x", "1")].into_iter());
         let other = deltas.key("a", [("x", "2")].into_iter());
-        assert_eq!(deltas.since(key, &histogram(1, 5, &[(3, 5)])), None, "the first time");
+        assert_eq!(deltas.since(key, &histogram(1, 5, &[(3, 5)])), Since::Start, "the first time");
         let second = histogram(2, 9, &[(2, 1), (3, 8)]);
-        assert_eq!(deltas.since(key, &second), Some(histogram(1, 4, &[(2, 1), (3, 3)])));
-        assert_eq!(deltas.since(other, &histogram(2, 1, &[(1, 1)])), None);
-        assert_eq!(deltas.since(key, &histogram(3, 1, &[(3, 1)])), None, "it began anew");
-        assert_eq!(deltas.since(key, &histogram(4, 2, &[(3, 2)])), Some(histogram(3, 1, &[(3, 1)])));
-        assert_eq!(deltas.since(key, &histogram(5, 2, &[(4, 2)])), None, "a bucket was lost");
+        assert_eq!(deltas.since(key, &second), Since::Latest(histogram(1, 4, &[(2, 1), (3, 3)])));
+        assert_eq!(deltas.since(other, &histogram(2, 1, &[(1, 1)])), Since::Start);
+        assert_eq!(deltas.since(key, &histogram(3, 1, &[(3, 1)])), Since::Start, "it began anew");
+        assert_eq!(deltas.since(key, &histogram(4, 2, &[(3, 2)])), Since::Latest(histogram(3, 1, &[(3, 1)])));
+        assert_eq!(deltas.since(key, &histogram(5, 2, &[(4, 2)])), Since::Start, "a bucket was lost");
     }
 
     #[test]
@@ -118,9 +125,20 @@ mod tests {
         let mut deltas = Deltas::default();
         let key = deltas.key("a", std::iter::empty());
         let number = |at_unix_ns, sum| Before { at_unix_ns, sum, ..Before::default() };
-        assert_eq!(deltas.since(key, &number(1, 2.5)), None);
-        assert_eq!(deltas.since(key, &number(2, 4.0)), Some(number(1, 1.5)));
-        assert_eq!(deltas.since(key, &number(3, 1.0)), None);
-        assert_eq!(deltas.since(key, &number(4, 1.0)), Some(number(3, 0.0)));
+        assert_eq!(deltas.since(key, &number(1, 2.5)), Since::Start);
+        assert_eq!(deltas.since(key, &number(2, 4.0)), Since::Latest(number(1, 1.5)));
+        assert_eq!(deltas.since(key, &number(3, 1.0)), Since::Start);
+        assert_eq!(deltas.since(key, &number(4, 1.0)), Since::Latest(number(3, 0.0)));
+    }
+
+    #[test]
+    fn a_series_without_room_is_never_counted_twice() {
+        let mut deltas = Deltas { most: 1, ..Deltas::default() };
+        let (first, second) = (deltas.key("a", std::iter::empty()), deltas.key("b", std::iter::empty()));
+        assert_eq!(deltas.since(first, &histogram(1, 5, &[(3, 5)])), Since::Start);
+        for at in 1..4 {
+            assert_eq!(deltas.since(second, &histogram(at, at, &[(3, at)])), Since::NoRoom);
+        }
+        assert_eq!(deltas.since(first, &histogram(2, 6, &[(3, 6)])), Since::Latest(histogram(1, 1, &[(3, 1)])));
     }
 }

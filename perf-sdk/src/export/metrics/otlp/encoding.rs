@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     SummaryDataPoint, exemplar,
 };
 
-use super::deltas::{Before, Deltas};
+use super::deltas::{Before, Deltas, Since};
 use super::names::{Instrument, Named, named};
 use crate::export::metrics::family::{Encoding, Head, Metric, UserNative, Value};
 use crate::export::safe;
@@ -38,16 +38,22 @@ pub(crate) struct Otlp<'a> {
     deltas: Option<&'a mut Deltas>,
     metrics: Vec<WireMetric>,
     points: usize,
+    left_out: u64,
 }
 
 impl<'a> Otlp<'a> {
     pub(crate) fn new(times: Times, deltas: Option<&'a mut Deltas>) -> Self {
-        Self { times, deltas, metrics: Vec::new(), points: 0 }
+        Self { times, deltas, metrics: Vec::new(), points: 0, left_out: 0 }
     }
 
     /// The number of data points since [`take`](Self::take).
     pub(crate) fn points(&self) -> usize {
         self.points
+    }
+
+    /// The number of series for whose differences there is no room.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     pub(crate) fn take(&mut self) -> Vec<WireMetric> {
@@ -62,38 +68,43 @@ impl<'a> Otlp<'a> {
         }
     }
 
-    /// What is to be sent of a series that sums up, and since when it counts.
-    fn of(&mut self, named: &Named<'_>, metric: &Metric<'_>, now: Before) -> (Before, u64) {
+    /// What is to be sent of a series that sums up, and since when it counts. `None` if there is no
+    /// room for its differences.
+    fn of(&mut self, named: &Named<'_>, metric: &Metric<'_>, now: Before) -> Option<(Before, u64)> {
         let since = self.times.since;
-        let Some(deltas) = &mut self.deltas else { return (now, since) };
+        let Some(deltas) = &mut self.deltas else { return Some((now, since)) };
         let key = deltas.key(&named.name, metric.labels.iter().map(|(name, value)| (*name, &**value)));
         match deltas.since(key, &now) {
-            Some(difference) => {
+            Since::Latest(difference) => {
                 let since = difference.at_unix_ns;
-                (difference, since)
+                Some((difference, since))
             }
-            None => (now, since),
+            Since::Start => Some((now, since)),
+            Since::NoRoom => {
+                self.left_out += 1;
+                None
+            }
         }
     }
 
-    fn number(&mut self, named: &Named<'_>, metric: &Metric<'_>, value: f64) -> NumberDataPoint {
+    fn number(&mut self, named: &Named<'_>, metric: &Metric<'_>, value: f64) -> Option<NumberDataPoint> {
         let (value, start_time_unix_nano) = match named.instrument {
             Instrument::Counter => {
                 let now = Before { at_unix_ns: self.times.taken, sum: value, ..Before::default() };
-                let (sent, since) = self.of(named, metric, now);
+                let (sent, since) = self.of(named, metric, now)?;
                 (sent.sum, since)
             }
             // Its differences would be of no use without each of them.
             Instrument::UpDownCounter => (value, self.times.since),
             _ => (value, 0),
         };
-        NumberDataPoint {
+        Some(NumberDataPoint {
             attributes: attributes(named, metric),
             start_time_unix_nano,
             time_unix_nano: self.times.taken,
             value: Some(Number::AsDouble(value)),
             ..NumberDataPoint::default()
-        }
+        })
     }
 
     fn exponential(
@@ -102,9 +113,9 @@ impl<'a> Otlp<'a> {
         metric: &Metric<'_>,
         now: Before,
         (zero_threshold, exemplars): (f64, Vec<WireExemplar>),
-    ) -> ExponentialHistogramDataPoint {
-        let (sent, start_time_unix_nano) = self.of(named, metric, now);
-        ExponentialHistogramDataPoint {
+    ) -> Option<ExponentialHistogramDataPoint> {
+        let (sent, start_time_unix_nano) = self.of(named, metric, now)?;
+        Some(ExponentialHistogramDataPoint {
             attributes: attributes(named, metric),
             start_time_unix_nano,
             time_unix_nano: self.times.taken,
@@ -118,7 +129,7 @@ impl<'a> Otlp<'a> {
             exemplars,
             zero_threshold,
             ..ExponentialHistogramDataPoint::default()
-        }
+        })
     }
 
     /// `buckets` are cumulative, without the last one.
@@ -127,13 +138,13 @@ impl<'a> Otlp<'a> {
         named: &Named<'_>,
         metric: &Metric<'_>,
         (buckets, sum, count): (&[(f64, u64)], f64, u64),
-    ) -> HistogramDataPoint {
+    ) -> Option<HistogramDataPoint> {
         let mut before = 0;
         let ends = buckets.iter().map(|(_, count)| *count).chain([count]);
         let counts = ends.zip(0..).map(|(end, at)| (at, end.saturating_sub(std::mem::replace(&mut before, end))));
         let now = Before { at_unix_ns: self.times.taken, sum, count, positive: counts.collect(), ..Before::default() };
-        let (sent, start_time_unix_nano) = self.of(named, metric, now);
-        HistogramDataPoint {
+        let (sent, start_time_unix_nano) = self.of(named, metric, now)?;
+        Some(HistogramDataPoint {
             attributes: attributes(named, metric),
             start_time_unix_nano,
             time_unix_nano: self.times.taken,
@@ -142,7 +153,7 @@ impl<'a> Otlp<'a> {
             bucket_counts: sent.positive.iter().map(|(_, count)| *count).collect(),
             explicit_bounds: buckets.iter().map(|(bound, _)| *bound).collect(),
             ..HistogramDataPoint::default()
-        }
+        })
     }
 
     /// Adds a family, or a further part of the latest one.
@@ -175,7 +186,7 @@ impl Encoding for Otlp<'_> {
         for metric in metrics {
             self.points += 1;
             match &metric.value {
-                Value::Number(value) => numbers.push(self.number(&named, &metric, *value)),
+                Value::Number(value) => numbers.extend(self.number(&named, &metric, *value)),
                 Value::Distribution { histogram, sum, exemplars } => {
                     let now = Before {
                         at_unix_ns: self.times.taken,
@@ -186,7 +197,7 @@ impl Encoding for Otlp<'_> {
                         negative: Vec::new(),
                     };
                     let exemplars = exemplars.iter().filter_map(wire_exemplar).collect();
-                    exponential.push(self.exponential(&named, &metric, now, (ZERO_THRESHOLD, exemplars)));
+                    exponential.extend(self.exponential(&named, &metric, now, (ZERO_THRESHOLD, exemplars)));
                 }
                 Value::Measured { sum, count, native, .. } => {
                     let now = Before {
@@ -197,10 +208,15 @@ impl Encoding for Otlp<'_> {
                         positive: native.positive.clone(),
                         negative: native.negative.clone(),
                     };
-                    exponential.push(self.exponential(&named, &metric, now, (UserNative::ZERO_THRESHOLD, Vec::new())));
+                    exponential.extend(self.exponential(
+                        &named,
+                        &metric,
+                        now,
+                        (UserNative::ZERO_THRESHOLD, Vec::new()),
+                    ));
                 }
                 Value::Buckets { buckets, sum, count } => {
-                    explicit.push(self.explicit(&named, &metric, (buckets, *sum, *count)));
+                    explicit.extend(self.explicit(&named, &metric, (buckets, *sum, *count)));
                 }
                 Value::Quantiles { quantiles, sum, count } => summaries.push(SummaryDataPoint {
                     attributes: attributes(&named, &metric),

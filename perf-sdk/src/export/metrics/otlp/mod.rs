@@ -12,6 +12,6 @@ mod encoding;
 mod names;
 mod resource;
 
-pub(crate) use deltas::Deltas;
+pub(crate) use deltas::{Deltas, MOST_SERIES};
 pub(crate) use encoding::{Otlp, Times};
 pub(crate) use resource::{request, resource};
