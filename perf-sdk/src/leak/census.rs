@@ -52,6 +52,19 @@ pub(crate) struct Population {
 }
 
 impl Population {
+    /// Adds live objects.
+    pub(crate) fn add(&mut self, objects: Cohort) {
+        match self.living.binary_search_by_key(&objects.window, |cohort| cohort.window) {
+            Ok(at) => {
+                let cohort = &mut self.living[at];
+                cohort.samples += objects.samples;
+                cohort.bytes += objects.bytes;
+                cohort.objects += objects.objects;
+            }
+            Err(at) => self.living.insert(at, objects),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.living.iter().map(|cohort| cohort.bytes).sum()
     }

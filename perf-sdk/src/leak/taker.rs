@@ -54,27 +54,30 @@ impl Windows {
     }
 }
 
-/// Populations under construction.
+/// Populations under construction. A place is told by its number here, since there may be tens of
+/// thousands of objects: to hash the names of a place takes a microsecond.
 #[derive(Debug, Default)]
-struct Count {
-    places: HashMap<Arc<Place>, Population>,
-    cohorts: HashMap<(Arc<Place>, u32), Cohort>,
-}
+struct Count(Vec<(Arc<Place>, Population)>);
 
 impl Count {
-    fn add(&mut self, place: &Arc<Place>, window: u32, bytes: u64, objects: f64) {
-        let cohort = self.cohorts.entry((place.clone(), window)).or_insert(Cohort { window, ..Cohort::default() });
-        cohort.samples += 1;
-        cohort.bytes += bytes;
-        cohort.objects += objects;
+    /// The number of a place that comes from now on.
+    fn begin(&mut self, place: Arc<Place>, born: u64) -> usize {
+        self.0.push((place, Population { born, ..Population::default() }));
+        self.0.len() - 1
     }
 
-    fn finish(mut self) -> HashMap<Arc<Place>, Population> {
-        for ((place, _), cohort) in self.cohorts {
-            self.places.entry(place).or_default().living.push(cohort);
+    fn add(&mut self, at: usize, cohort: Cohort) {
+        self.0[at].1.add(cohort);
+    }
+
+    fn finish(self) -> HashMap<Arc<Place>, Population> {
+        let mut places: HashMap<Arc<Place>, Population> = HashMap::with_capacity(self.0.len());
+        for (place, population) in self.0 {
+            let known = places.entry(place).or_default();
+            known.born += population.born;
+            population.living.into_iter().for_each(|cohort| known.add(cohort));
         }
-        self.places.values_mut().for_each(|population| population.living.sort_unstable_by_key(|c| c.window));
-        self.places
+        places
     }
 }
 
@@ -117,6 +120,7 @@ impl Taker {
 /// Counts objects that are taken from pools.
 #[cfg(feature = "pool")]
 fn checkouts(windows: &Windows, count: &mut Count) {
+    let mut known: HashMap<Arc<Place>, usize> = HashMap::new();
     for taken in crate::pool::taken() {
         let Some(at) = taken.at else { continue };
         let place = Place {
@@ -126,7 +130,9 @@ fn checkouts(windows: &Windows, count: &mut Count) {
             pool: taken.pool,
             ..Place::default()
         };
-        count.add(&Arc::new(place), windows.of(at), 0, 1.0);
+        let place = Arc::new(place);
+        let number = *known.entry(place.clone()).or_insert_with(|| count.begin(place, 0));
+        count.add(number, Cohort { window: windows.of(at), samples: 1, bytes: 0, objects: 1.0 });
     }
 }
 
@@ -151,7 +157,7 @@ mod heap {
     use std::sync::Arc;
 
     use super::{Count, Windows};
-    use crate::leak::census::{Bound, Place};
+    use crate::leak::census::{Bound, Cohort, Place};
     use crate::memory;
     use crate::record::Node;
     use crate::scope::CallPath;
@@ -159,18 +165,29 @@ mod heap {
 
     /// Places by owner number and class, whose meaning never changes.
     #[derive(Debug, Default)]
-    pub(super) struct Taker(HashMap<(u32, u32), Arc<Place>>);
+    pub(super) struct Taker(HashMap<(u32, u32), Known>);
+
+    #[derive(Debug)]
+    struct Known {
+        place: Arc<Place>,
+        /// Its number in the latest count.
+        at: usize,
+    }
 
     impl Taker {
         pub(super) fn take(&mut self, windows: &Windows, count: &mut Count) {
             for (owner, path, class, born) in memory::born() {
-                let place = self.0.entry((owner, class)).or_insert_with(|| Arc::new(place(path, class)));
-                count.places.entry(place.clone()).or_default().born += u64::from(born);
+                let known = self
+                    .0
+                    .entry((owner, class))
+                    .or_insert_with(|| Known { place: Arc::new(place(path, class)), at: 0 });
+                known.at = count.begin(known.place.clone(), u64::from(born));
             }
             for alive in memory::living() {
                 // Allocated after the other pass: it belongs to the next census.
-                let Some(place) = self.0.get(&(alive.owner, alive.class)) else { continue };
-                count.add(place, windows.of(alive.born), alive.bytes, alive.objects);
+                let Some(known) = self.0.get(&(alive.owner, alive.class)) else { continue };
+                let window = windows.of(alive.born);
+                count.add(known.at, Cohort { window, samples: 1, bytes: alive.bytes, objects: alive.objects });
             }
         }
     }

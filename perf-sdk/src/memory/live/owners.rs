@@ -17,6 +17,10 @@ pub(super) const NOBODY: u32 = CAPACITY as u32;
 
 static OWNERS: [Owner; CAPACITY + 1] = [const { Owner::new() }; CAPACITY + 1];
 
+/// One bit for each owner that has an allocation. The table is 3 MB, of which most programs use a
+/// few places: what is read of it at intervals is found by these.
+static USED: [AtomicU64; (CAPACITY + 1).div_ceil(64)] = [const { AtomicU64::new(0) }; (CAPACITY + 1).div_ceil(64)];
+
 struct Owner {
     path: AtomicCallPath,
     allocated_bytes: AtomicU64,
@@ -110,17 +114,34 @@ pub(super) fn class(usable: usize) -> u32 {
 }
 
 /// Adds an allocation.
-pub(super) fn allocated(owner: u32, class: u32, bytes: u64, parts: u64) {
-    if let Some(owner) = OWNERS.get(owner as usize) {
+pub(super) fn allocated(number: u32, class: u32, bytes: u64, parts: u64) {
+    if let Some(owner) = OWNERS.get(number as usize) {
         if let Some(born) = owner.born.get((class - LEAST_CLASS) as usize) {
             born.fetch_add(1, Relaxed);
         }
-        let bytes = owner.allocated_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let before = owner.allocated_bytes.fetch_add(bytes, Relaxed);
+        if before == 0 {
+            USED[number as usize / 64].fetch_or(1 << (number % 64), Relaxed);
+        }
+        let bytes = before + bytes;
         let parts = owner.allocated_parts.fetch_add(parts, Relaxed) + parts;
         let held = |allocated: u64, freed: &AtomicU64| allocated.saturating_sub(freed.load(Relaxed));
         owner.most_bytes.fetch_max(held(bytes, &owner.freed_bytes), Relaxed);
         owner.most_parts.fetch_max(held(parts, &owner.freed_parts), Relaxed);
     }
+}
+
+/// The owners that have had an allocation, with their numbers.
+fn used() -> impl Iterator<Item = (&'static Owner, u32)> {
+    USED.iter().zip(0_u32..).flat_map(|(bits, at)| {
+        let mut left = bits.load(Relaxed);
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            let number = at * 64 + bit;
+            Some((&OWNERS[number as usize], number))
+        })
+    })
 }
 
 /// Adds a free, of an allocation that lived this many microseconds.
@@ -135,7 +156,7 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
 /// The number of samples taken in each scope, by class: the scope's number, its path, which is
 /// `None` outside of all scopes, the class, and the number.
 pub(crate) fn born() -> impl Iterator<Item = (u32, Option<CallPath>, u32, u32)> {
-    OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
+    used().flat_map(|(owner, number)| {
         let path = owner.path.load();
         let born = owner.born.iter().zip(LEAST_CLASS..).map(|(born, class)| (class, born.load(Relaxed)));
         born.filter(|(_, born)| *born > 0).map(move |(class, born)| (number, path, class, born))
@@ -144,11 +165,10 @@ pub(crate) fn born() -> impl Iterator<Item = (u32, Option<CallPath>, u32, u32)> 
 
 /// Updates the high-water mark. `now` is in ticks.
 pub(super) fn look_for_peak(now: u64) {
-    let owned = || OWNERS.iter().filter(|owner| owner.allocated_bytes.load(Relaxed) > 0);
-    let bytes = owned().map(|owner| owner.held().bytes).sum();
+    let bytes = used().map(|(owner, _)| owner.held().bytes).sum();
     if PEAK_BYTES.fetch_max(bytes, Relaxed) < bytes {
         PEAK_AT.store(now, Relaxed);
-        for owner in owned() {
+        for (owner, _) in used() {
             let held = owner.held();
             owner.peak_bytes.store(held.bytes, Relaxed);
             owner.peak_parts.store((held.objects * PARTS) as u64, Relaxed);
@@ -174,7 +194,7 @@ pub(crate) struct Past {
 
 /// By number, as in [`born`]: its path, what it holds, and what it held.
 pub(super) fn past() -> impl Iterator<Item = (u32, Option<CallPath>, Held, Past)> {
-    OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).map(|(owner, number)| {
+    used().map(|(owner, number)| {
         let past = Past {
             lived_s: owner.lived.load(Relaxed) as f64 / PARTS / 1e6,
             most_bytes: owner.most_bytes.load(Relaxed),
@@ -194,9 +214,5 @@ pub(crate) fn held_bytes(owner: u32) -> u64 {
 /// What each scope holds now and allocated, by its number. Without a path, it is for allocations
 /// outside of all scopes.
 pub(crate) fn by_owner() -> impl Iterator<Item = (u32, Option<CallPath>, Held)> {
-    OWNERS
-        .iter()
-        .zip(0..)
-        .map(|(owner, number)| (number, owner.path.load(), owner.held()))
-        .filter(|(_, _, held)| held.allocated_bytes > 0)
+    used().map(|(owner, number)| (number, owner.path.load(), owner.held()))
 }
