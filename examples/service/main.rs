@@ -67,7 +67,7 @@ const TARGETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/targets.toml
 /// What ought not to be so.
 const ALERTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/alerts.toml");
 
-/// The interval of the leak detector: what lives for a minute counts as leaked.
+/// The interval of the leak detector with `--leak`: what lives for a minute counts as leaked.
 const LEAK_WINDOW: Duration = Duration::from_millis(500);
 
 /// The time after which connections that are still busy at the end are closed.
@@ -94,7 +94,11 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let opened = Opened::new(args)?;
     // `PERF_TARGETS=off` runs without them, and so does `PERF_ALERTS=off`.
-    let perf = perf_sdk::builder().targets(TARGETS).alerts(ALERTS).leak_window(LEAK_WINDOW).start()?;
+    let mut builder = perf_sdk::builder().targets(TARGETS).alerts(ALERTS);
+    if args.leak {
+        builder = builder.leak_window(LEAK_WINDOW);
+    }
+    let perf = builder.start()?;
     perf_sdk::watch_runtime("main", runtime.handle());
     meters::describe();
     let mut out = io::stdout();

@@ -1,5 +1,5 @@
 //! Detects that the program has hardly run since the last evaluation of its threads, so that
-//! another one would find next to nothing.
+//! another one would find next to nothing, or little.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use crate::clock;
 /// CPU time of the program that is too little for another evaluation. A new thread misses at most
 /// this much.
 const LITTLE: Duration = Duration::from_millis(1);
+/// A program that takes less than one part in this many of a processor is evaluated less often.
+const SMALL_PART: u32 = 10;
 /// The maximum time until resources of ended threads are released.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -19,14 +21,26 @@ pub(super) struct Idleness {
     /// Since when evaluations found next to nothing.
     since: Instant,
     program_ns: Option<u64>,
+    /// Whether the program took little of a processor since the evaluation before.
+    is_slow: bool,
 }
 
 impl Idleness {
     /// The current time, after an earlier evaluation; `own` are the profiler's threads.
     pub(super) fn after(before: Option<Self>, own: &[u32], period_ns: u64) -> Self {
         let (at, program_ns) = (Instant::now(), program_ns(own));
+        let is_slow = before.as_ref().is_some_and(|before| {
+            let took = program_ns.zip(before.program_ns).map(|(now, before)| now.saturating_sub(before));
+            took.is_some_and(|took| Duration::from_nanos(took) * SMALL_PART < at.duration_since(before.at))
+        });
         let idle = before.filter(|before| is_little(before.program_ns, program_ns, period_ns));
-        Self { at, since: idle.map_or(at, |before| before.since), program_ns }
+        Self { at, since: idle.map_or(at, |before| before.since), program_ns, is_slow }
+    }
+
+    /// Whether the program took less than a tenth of a processor since the evaluation before. False
+    /// for the first one.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// How long the program was idle before this evaluation.
@@ -110,8 +124,25 @@ mod tests {
     #[test]
     fn it_lasts_until_something_runs() {
         let at = Instant::now() - Duration::from_secs(20);
-        let quiet = Idleness { at, since: at, program_ns: program_ns(&[]).map(|now| now + (1 << 40)) };
+        let program_ns = program_ns(&[]).map(|now| now + (1 << 40));
+        let quiet = Idleness { at, since: at, program_ns, is_slow: false };
         let later = Idleness::after(Some(quiet), &[], 0);
         assert!(later.lasted() >= Duration::from_secs(20), "{later:?}");
+        assert!(later.is_slow());
+    }
+
+    #[test]
+    fn a_program_that_takes_a_tenth_of_a_processor_is_not_slow() {
+        let before = |seconds, program_ns| {
+            let at = Instant::now() - Duration::from_secs(seconds);
+            Idleness { at, since: at, program_ns, is_slow: true }
+        };
+        let took = |ns| program_ns(&[]).map(|now| now.saturating_sub(ns));
+        assert!(!Idleness::after(None, &[], 0).is_slow(), "nothing is known");
+        assert!(!Idleness::after(Some(before(20, None)), &[], 0).is_slow(), "nothing is known");
+        // All that this process took counts as taken within a nanosecond.
+        assert!(!Idleness::after(Some(before(0, Some(0))), &[], 0).is_slow());
+        // What other tests take within an hour is less than a tenth of it.
+        assert!(Idleness::after(Some(before(3_600, took(0))), &[], 0).is_slow());
     }
 }

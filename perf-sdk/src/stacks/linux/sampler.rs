@@ -48,7 +48,7 @@ use crate::scope::Site;
 
 /// The interval between two evaluations, unless rings would fill up.
 const LOOK: Duration = Duration::from_millis(250);
-/// The interval while the last evaluation found next to nothing. Waking up is most of the cost of
+/// The interval while the program takes little of a processor. Waking up is most of the cost of
 /// an idle process's sampler.
 const QUIET_LOOK: Duration = Duration::from_millis(500);
 /// The interval once next to nothing was found for so long.
@@ -232,7 +232,8 @@ impl Sampler {
             let pause = if is_long { LONG_QUIET_LOOK.min(fill.saturating_mul(5) / 3) } else { QUIET_LOOK.min(fill) };
             (idleness, pause)
         });
-        LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+        let look = if self.quiet.as_ref().is_some_and(|(idleness, _)| idleness.is_slow()) { QUIET_LOOK } else { LOOK };
+        look.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
     /// Uses perf's clock where it costs little.
