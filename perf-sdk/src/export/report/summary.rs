@@ -303,7 +303,7 @@ impl Said<'_> {
     }
 
     fn measurement(&mut self, now: &Snapshot) {
-        if let Some(said) = now.profiler.over_budget(now.window_ns) {
+        if let Some(said) = now.profiler.over_budget() {
             self.say(Tone::Warning, format!("The measurement: {said}."));
         }
         let dropped: Vec<String> = now

@@ -3,6 +3,7 @@
 use std::ptr;
 
 use super::allowance::{self, Allowance, Allowed, Load};
+use super::lately::{Counting, Lately, Spent};
 use super::rest::{Limits, Resting};
 use crate::base::fork::Lock;
 use crate::base::hash::FastMap;
@@ -24,6 +25,7 @@ use crate::record::store::in_place_timing::{self, Recent};
 use crate::record::store::shared::shared_sites;
 use crate::record::switch::Moment;
 use crate::scope::{Hot, Site};
+use crate::snapshot::Budget;
 
 /// The number of evaluations between two calibrations. Evaluations of an idle process do not count,
 /// because a calibration costs more than those.
@@ -33,6 +35,9 @@ const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
 /// CPU time. The second constant is the maximum number of them.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
+/// A rate is told again when it is this many times higher or lower than it was told last: other
+/// changes alter no reading of a chart, and there is one nearly each second under load.
+const WORTH_TELLING: u32 = 4;
 /// The number of rates that one event names.
 const MOST_TOLD: usize = 20;
 /// The share of the budget that is reserved for measuring when counting and scrapes exceed the
@@ -49,20 +54,18 @@ const HEAP_MOST: f64 = 8.0;
 
 static READING: Lock<Option<Reading>> = Lock::new(None);
 
-/// Shares of the process's CPU time between two evaluations.
+/// Shares of the process's CPU time in the last one to two minutes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// The budget.
-    pub(crate) budget: f64,
-    /// The cost of recording and of the profiler's own threads.
-    pub(crate) achieved: f64,
-    /// The part of it that counting calls takes, which no sampling rate can reduce.
-    pub(crate) floor: f64,
-    /// The sites that account for most of that, the most expensive first.
+    /// The shares, and of which time they are.
+    pub(crate) budget: Budget,
+    /// What the profiler spent in this time by part, in nanoseconds.
+    pub(crate) parts: Vec<(&'static str, u64)>,
+    /// The sites that account for most of the floor, the most expensive first.
     pub(crate) floor_sites: Vec<(&'static Site, f64)>,
 }
 
-/// The latest evaluation. `None` before the first one, and without a budget.
+/// As of the latest evaluation. `None` before the first one, and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
     READING.lock().clone()
 }
@@ -85,6 +88,7 @@ pub(crate) struct Governor {
     hot: Hot,
     resting: Resting,
     at: Moment,
+    lately: Lately,
 }
 
 /// All sites that have a node, keyed by their address.
@@ -96,6 +100,10 @@ struct Seen {
     now: Counts,
     before: Counts,
     allowed: Allowed,
+    /// The rate that readers of events know.
+    told: u32,
+    /// What counting its calls took lately.
+    counting: Counting,
     /// Whether its current blocks are to be abandoned.
     begins_anew: bool,
 }
@@ -103,7 +111,8 @@ struct Seen {
 impl Seen {
     fn new(site: &'static Site) -> Self {
         let none = Counts::default();
-        Self { site, now: none, before: none, allowed: Allowed::default(), begins_anew: false }
+        let (allowed, counting) = (Allowed::default(), Counting::default());
+        Self { site, now: none, before: none, allowed, told: allowed.one_in, counting, begins_anew: false }
     }
 }
 
@@ -171,6 +180,7 @@ impl Governor {
             hot,
             resting: Resting::default(),
             at: Moment::default(),
+            lately: Lately::default(),
         };
         governor.calibrate();
         // The calibration is excluded from the first window, because it happens only once.
@@ -239,6 +249,7 @@ impl Governor {
             let counting_ns = cost.counting(&tallied);
             floor_ns += counting_ns;
             floor.push((site, counting_ns));
+            seen.counting.add(counting_ns);
             seen.begins_anew = block_is_old(&tallied, now.paths);
             let (spent_ns, full_ns) = cost.beyond_counting(&tallied);
             measured_ns += spent_ns;
@@ -262,8 +273,13 @@ impl Governor {
             if seen.allowed.one_in != before || site.rate() != before {
                 site.allow(seen.allowed.one_in);
                 seen.begins_anew = true;
-                told.iter_mut().for_each(|told| note(told, site, before, seen.allowed.one_in));
             }
+            // Who begins to listen knows the present rates.
+            let now = seen.allowed.one_in;
+            let before = if told.is_some() { seen.told } else { now };
+            let is_told = is_worth_telling(before, now);
+            told.iter_mut().filter(|_| is_told).for_each(|told| note(told, site, before, now));
+            seen.told = if is_told { now } else { before };
         }
         begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
@@ -276,21 +292,41 @@ impl Governor {
         self.resting.look(counting, &limits);
         for (site, rests) in self.resting.take_changes() {
             told.iter_mut().for_each(|told| note_rest(told, site, rests));
+            self.sites.entry(key(site)).and_modify(|seen| seen.told = site.rate());
         }
         emit(told);
-        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
-        let floor_sites = dearest(floor, of_spent);
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
         ours.note();
-        let reading = Reading {
-            budget: of_spent(budget_ns),
-            achieved: of_spent(floor_ns + measured_ns + ours_ns),
-            floor: of_spent(floor_ns),
-            floor_sites,
+        self.publish(&Spent {
+            process_ns: spent_ns,
+            wall_ns,
+            budget_ns,
+            counting_ns: floor_ns,
+            measuring_ns: measured_ns,
+            own: ours,
+        });
+    }
+
+    /// Publishes what recording took lately, this evaluation included.
+    fn publish(&mut self, spent: &Spent) {
+        let sum = self.lately.add(spent);
+        let share = |ns: f64| (ns / sum.process_ns).min(1.0);
+        let budget = Budget {
+            allowed: share(sum.budget_ns),
+            achieved: share(sum.sum_ns()),
+            floor: share(sum.counting_ns),
+            cores: sum.process_ns / sum.wall_ns.max(1.0),
+            window_ns: sum.wall_ns as u64,
         };
-        *READING.lock() = Some(reading);
+        let floor = &mut self.scratch.floor;
+        floor.clear();
+        floor.extend(self.sites.values().map(|seen| (seen.site, seen.counting.sum_ns())));
+        let floor_sites = dearest(floor, share);
+        *READING.lock() = Some(Reading { budget, parts: sum.parts(), floor_sites });
+        let turn = self.lately.turn();
+        self.sites.values_mut().for_each(|seen| seen.counting.turn(turn));
     }
 }
 
@@ -342,6 +378,11 @@ impl Drop for Governor {
         begin_anew(&self.sites);
         *READING.lock() = None;
     }
+}
+
+/// Whether somebody who knows one rate is told of another.
+fn is_worth_telling(known: u32, now: u32) -> bool {
+    now / known.max(1) >= WORTH_TELLING || known / now.max(1) >= WORTH_TELLING
 }
 
 /// For those who read what happens.
@@ -439,6 +480,19 @@ fn key(site: &'static Site) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_that_go_to_and_fro_are_not_told() {
+        let mut known = 1;
+        let mut told = Vec::new();
+        for now in [1, 2, 1, 2, 4, 2, 8, 16, 8, 4, 8, 64, 32, 16, 1, 1] {
+            if is_worth_telling(known, now) {
+                known = now;
+                told.push(now);
+            }
+        }
+        assert_eq!(told, [4, 16, 4, 64, 16, 1]);
+    }
 
     #[test]
     fn a_block_that_outlasts_a_look_is_old() {
