@@ -19,16 +19,16 @@ const AROUND = 60;
 let told = [];
 const happened = [];
 
-/** What an event says: its kind in the charts, and a text. `null` is none. */
+/** What an event says: its kind, and a text beside it. */
 const TEXTS = {
-  alert: (a) => ["alert", `alert ${a.change}: ${a.rule}${a.subject ? ` (${a.subject})` : ""}`],
-  leak: (l) => ["leak", `leak ${l.verdict}: ${l.function || l.watched}`],
-  pressure: (p) => ["pressure", `memory pressure ${p.level}: ${bytes(p.used_bytes)} of ${bytes(p.limit_bytes)}`],
+  alert: (a) => ["alert", `${a.change}: ${a.rule}${a.subject ? ` (${a.subject})` : ""}`],
+  leak: (l) => ["leak", `${l.verdict}: ${l.function || l.watched}`],
+  pressure: (p) => ["pressure", `${p.level}: ${bytes(p.used_bytes)} of ${bytes(p.limit_bytes)}`],
   relief: (r) => ["relief", `memory returned at ${r.level} pressure`],
-  rates: (r) => ["rates", `rates by ${r.by}: ${r.changes.slice(0, 3).map((c) => `${c.function} ${rate(c.now)}`).join(", ")}${r.changes.length + r.further > 3 ? ` and ${r.changes.length + r.further - 3} more` : ""}`],
-  bundle: (b) => ["bundle", `evidence: ${b.name ?? ""}`],
+  rates: (r) => ["rates", `by ${r.by}: ${r.changes.slice(0, 3).map((c) => `${c.function} ${rate(c.now)}`).join(", ")}${r.changes.length + r.further > 3 ? ` and ${r.changes.length + r.further - 3} more` : ""}`],
+  bundle: (b) => ["evidence", b.name ?? ""],
   action: (a) => ["action", `${a.action} for ${a.rule}: ${a.outcome}`],
-  flag: (f) => ["flag", `flag ${f.flag} ${f.on ? "on" : "off"} by ${f.by}`],
+  flag: (f) => ["flag", `${f.flag} ${f.on ? "on" : "off"} by ${f.by}`],
   lost: (n) => ["lost", `${n} events were missed`],
 };
 
@@ -78,7 +78,7 @@ export function clustered(marks, x) {
 /** What a line of a chart stands for, in so many lines of text; what matters most is first. */
 export function said({ marks }, most) {
   const all = marks.map((mark) => ({ ...mark })).sort((a, b) => weight(b.kind) - weight(a.kind) || a.at - b.at);
-  const lines = all.slice(0, most).map(({ at, text }) => `${clock(at)} ${text}`);
+  const lines = all.slice(0, most).map(({ at, kind, text }) => `${clock(at)} ${kind} ${text}`);
   return all.length > most ? [...lines, `and ${all.length - most} more`] : lines;
 }
 
