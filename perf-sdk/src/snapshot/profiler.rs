@@ -27,9 +27,12 @@ pub struct Budget {
     pub achieved: f64,
     /// The part of `achieved` that counting calls takes, which measuring fewer calls cannot reduce.
     pub floor: f64,
-    /// The cores that the process used. A share times this is a part of a core.
+    /// What recording may take, in cores. More than the process takes, where that is little.
     #[cfg_attr(feature = "enabled", serde(default))]
-    pub cores: f64,
+    pub allowed_cores: f64,
+    /// What recording takes, in cores.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub achieved_cores: f64,
     /// The time that all of this is about, in nanoseconds. Time in which recording was off is not
     /// part of it.
     #[cfg_attr(feature = "enabled", serde(default))]
@@ -41,14 +44,14 @@ impl Budget {
     /// of a program that does little is little.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
     pub(crate) fn said(&self) -> String {
-        let core = |share: f64| format!("{} of a core", percent(share * self.cores));
+        // Of a program that does nothing, all that it does may be the profiler's.
+        let allowed = if self.allowed < 1.0 { format!("{}, ", percent(self.allowed)) } else { String::new() };
         format!(
-            "in the last {} the profiler took {} of the program's CPU time, {}; it may take {}, {}",
+            "in the last {} the profiler took {} of the program's CPU time, {} of a core; it may take {allowed}{} of a core",
             time(self.window_ns as f64),
             percent(self.achieved),
-            core(self.achieved),
-            percent(self.allowed),
-            core(self.allowed),
+            percent(self.achieved_cores),
+            percent(self.allowed_cores),
         )
     }
 }
@@ -227,7 +230,14 @@ mod tests {
     fn a_budget_that_is_not_kept_is_said_and_by_whom_it_is_used() {
         let mut profiler = ProfilerStats::default();
         assert_eq!(profiler.over_budget(), None);
-        let budget = Budget { allowed: 0.071, achieved: 0.1, floor: 0.01, cores: 0.07, window_ns: 64_000_000_000 };
+        let budget = Budget {
+            allowed: 0.071,
+            achieved: 0.1,
+            floor: 0.01,
+            allowed_cores: 0.005,
+            achieved_cores: 0.009_2,
+            window_ns: 64_000_000_000,
+        };
         profiler.budget = Some(budget);
         assert_eq!(profiler.over_budget(), None, "almost");
         profiler.budget = Some(Budget { achieved: 0.132, ..budget });
@@ -250,6 +260,14 @@ mod tests {
         profiler.budget_parts.insert("counting".to_owned(), 8);
         let said = profiler.over_budget().unwrap();
         assert!(said.ends_with("leave #[profiled] off parse_quote 24.0 %"), "the largest part: {said}");
+    }
+
+    #[test]
+    fn a_program_that_does_nothing_but_being_profiled_may_spend_its_floor_on_that() {
+        let budget = Budget { allowed: 1.0, achieved: 0.9998, allowed_cores: 0.005, achieved_cores: 0.001_8, ..Budget::default() };
+        let said = Budget { window_ns: 1_800_000_000_000, ..budget }.said();
+        let expected = "in the last 30.0 min the profiler took 100.0 % of the program's CPU time, 0.18 % of a core; it may take 0.50 % of a core";
+        assert_eq!(said, expected);
     }
 
     #[test]

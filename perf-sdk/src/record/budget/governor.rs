@@ -5,11 +5,11 @@ use std::ptr;
 use super::allowance::{self, Allowance, Allowed, Load};
 use super::lately::{Counting, Lately, Spent};
 use super::rest::{Limits, Resting};
+use super::told::{Known, Telling};
 use crate::base::fork::Lock;
 use crate::base::hash::FastMap;
 use crate::base::sort;
 use crate::clock;
-use crate::event::{self, Event, RateChange, RateChanges};
 use crate::memory;
 use crate::record::account::{self, Part};
 use crate::record::calibration::empty_calls::{Calibration, WorkingSet};
@@ -35,11 +35,6 @@ const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
 /// CPU time. The second constant is the maximum number of them.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
-/// A rate is told again when it is this many times higher or lower than it was told last: other
-/// changes alter no reading of a chart, and there is one nearly each second under load.
-const WORTH_TELLING: u32 = 4;
-/// The number of rates that one event names.
-const MOST_TOLD: usize = 20;
 /// The share of the budget that is reserved for measuring when counting and scrapes exceed the
 /// rest.
 const LEAST_PART: f64 = 0.2;
@@ -100,8 +95,7 @@ struct Seen {
     now: Counts,
     before: Counts,
     allowed: Allowed,
-    /// The rate that readers of events know.
-    told: u32,
+    known: Known,
     /// What counting its calls took lately.
     counting: Counting,
     /// Whether its current blocks are to be abandoned.
@@ -112,7 +106,7 @@ impl Seen {
     fn new(site: &'static Site) -> Self {
         let none = Counts::default();
         let (allowed, counting) = (Allowed::default(), Counting::default());
-        Self { site, now: none, before: none, allowed, told: allowed.one_in, counting, begins_anew: false }
+        Self { site, now: none, before: none, allowed, known: Known::new(allowed.one_in), counting, begins_anew: false }
     }
 }
 
@@ -264,7 +258,7 @@ impl Governor {
         let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
         costs.extend(governed.iter().map(|(_, load)| load.full_ns));
         let level = allowance::level(costs, left_ns);
-        let mut told = event::is_listened().then(RateChanges::default);
+        let mut told = Telling::begin();
         for (site, load) in governed {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
@@ -274,12 +268,7 @@ impl Governor {
                 site.allow(seen.allowed.one_in);
                 seen.begins_anew = true;
             }
-            // Who begins to listen knows the present rates.
-            let now = seen.allowed.one_in;
-            let before = if told.is_some() { seen.told } else { now };
-            let is_told = is_worth_telling(before, now);
-            told.iter_mut().filter(|_| is_told).for_each(|told| note(told, site, before, now));
-            seen.told = if is_told { now } else { before };
+            told.rate(site, &mut seen.known, seen.allowed.one_in);
         }
         begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
@@ -291,10 +280,10 @@ impl Governor {
         self.resting.wake_pinned();
         self.resting.look(counting, &limits);
         for (site, rests) in self.resting.take_changes() {
-            told.iter_mut().for_each(|told| note_rest(told, site, rests));
-            self.sites.entry(key(site)).and_modify(|seen| seen.told = site.rate());
+            told.rest(site, rests);
+            self.sites.entry(key(site)).and_modify(|seen| seen.known = Known::new(site.rate()));
         }
-        emit(told);
+        told.end();
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
@@ -317,7 +306,8 @@ impl Governor {
             allowed: share(sum.budget_ns),
             achieved: share(sum.sum_ns()),
             floor: share(sum.counting_ns),
-            cores: sum.process_ns / sum.wall_ns.max(1.0),
+            allowed_cores: sum.budget_ns / sum.wall_ns.max(1.0),
+            achieved_cores: sum.sum_ns() / sum.wall_ns.max(1.0),
             window_ns: sum.wall_ns as u64,
         };
         let floor = &mut self.scratch.floor;
@@ -377,38 +367,6 @@ impl Drop for Governor {
         }
         begin_anew(&self.sites);
         *READING.lock() = None;
-    }
-}
-
-/// Whether somebody who knows one rate is told of another.
-fn is_worth_telling(known: u32, now: u32) -> bool {
-    now / known.max(1) >= WORTH_TELLING || known / now.max(1) >= WORTH_TELLING
-}
-
-/// For those who read what happens.
-fn note(told: &mut RateChanges, site: &'static Site, before: u32, now: u32) {
-    let function = site.label().name.clone();
-    tell(told, RateChange { function, before: Some(before), now: Some(now), rests: false });
-}
-
-/// A site began to rest, or to be counted again.
-fn note_rest(told: &mut RateChanges, site: &'static Site, rests: bool) {
-    let (function, rate) = (site.label().name.clone(), site.rate());
-    let (before, now) = if rests { (rate, 0) } else { (0, rate) };
-    tell(told, RateChange { function, before: Some(before), now: Some(now), rests });
-}
-
-fn tell(told: &mut RateChanges, change: RateChange) {
-    if told.changes.len() == MOST_TOLD {
-        told.further += 1;
-        return;
-    }
-    told.changes.push(change);
-}
-
-fn emit(told: Option<RateChanges>) {
-    if let Some(told) = told.filter(|told| !told.changes.is_empty()) {
-        event::emit(|| Event::Rates(RateChanges { by: "budget".to_owned(), ..told }));
     }
 }
 
@@ -480,19 +438,6 @@ fn key(site: &'static Site) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_that_go_to_and_fro_are_not_told() {
-        let mut known = 1;
-        let mut told = Vec::new();
-        for now in [1, 2, 1, 2, 4, 2, 8, 16, 8, 4, 8, 64, 32, 16, 1, 1] {
-            if is_worth_telling(known, now) {
-                known = now;
-                told.push(now);
-            }
-        }
-        assert_eq!(told, [4, 16, 4, 64, 16, 1]);
-    }
 
     #[test]
     fn a_block_that_outlasts_a_look_is_old() {

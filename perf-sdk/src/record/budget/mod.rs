@@ -6,3 +6,4 @@ pub(in crate::record) mod governor;
 mod lately;
 mod moments;
 pub(in crate::record) mod rest;
+mod told;

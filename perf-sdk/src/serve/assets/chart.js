@@ -5,7 +5,7 @@ import { clustered, isFaint } from "./marks.js";
 
 const HEIGHT = 132;
 const PAD = { top: 8, right: 6, bottom: 18, left: 6 };
-/** A limit that is further away than this is only written. */
+/** A limit, or what the process is a part of, is only written where it is further away than this. */
 const NEAR = 3;
 
 let theme = null;
@@ -72,7 +72,7 @@ export function draw(canvas, chart, view) {
   const x = (time) => left + ((time - view.from) / (view.to - view.from)) * (right - left);
   const visible = (line) => line.values.filter((v, place) => v !== null && line.from + (place + 1) * line.step > view.from && line.from + place * line.step < view.to);
   let most = Math.max(0, ...chart.lines.filter((l) => l.role === "line").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0)));
-  const limits = chart.lines.filter((l) => l.role === "limit").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0));
+  const limits = chart.lines.filter((l) => l.role !== "line").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0));
   for (const limit of limits) if (limit > 0 && limit <= most * NEAR) most = Math.max(most, limit);
   const end = nice(most * 1.05, chart.unit);
   const y = (v) => bottom - (v / end) * (bottom - top);
