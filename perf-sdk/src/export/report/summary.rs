@@ -386,7 +386,12 @@ fn listed(all: &[String]) -> String {
 
 fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value == value.round() || value.abs() >= 10.0 { format!("{value:.0} %") } else { format!("{value:.1} %") }
+    let decimals = match value.abs() {
+        size if size == size.round() || size >= 10.0 => 0,
+        size if size >= 0.1 => 1,
+        _ => 3,
+    };
+    format!("{value:.decimals$} %")
 }
 
 #[cfg(test)]

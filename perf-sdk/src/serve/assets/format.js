@@ -75,8 +75,8 @@ export function moment(unix) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
-/** A text of the program's as the begin of a sentence. */
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/** A text of the program's as a sentence. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** A length of time in words. */
 export function span(s) {

@@ -10,8 +10,8 @@ const mark = (name) => h("b", { class: CLASS[name] ?? "soft" }, words(name));
 
 const LISTS = {
   targets: ["Targets", "targets", "There are no targets. Set PERF_TARGETS, or Builder::target.", (t) => [mark(t.status), " ", t.name, t.shown ? h("span", { class: "soft" }, ` ${t.shown}, ${t.target}`) : null, t.reason ? h("small", {}, t.reason) : null]],
-  alerts: ["Alerts", "alerts", "No alert is pending or fires.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).join(". ")), a.bundle ? h("a", { href: `api/v1/flight/${encodeURIComponent(a.bundle)}` }, "evidence") : null]],
-  findings: ["Findings", "findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${f.evidence} ${f.next_step}`), f.link ? h("a", { href: f.link }, "more") : null]],
+  alerts: ["Alerts", "alerts", "No alert is pending or fires.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).map(sentence).join(" ")), a.bundle ? h("a", { href: `api/v1/flight/${encodeURIComponent(a.bundle)}` }, "evidence") : null]],
+  findings: ["Findings", "findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${sentence(f.evidence)} ${f.next_step}`), f.link ? h("a", { href: f.link }, "more") : null]],
   leaks: ["Leaks", "leaks", "Nothing looks like a leak.", (l) => [mark(l.verdict), " ", l.function ? link(l) : words(l.subject), h("span", { class: "soft" }, ` ${l.bytes ? bytes(l.bytes) : count(l.objects)}`), h("small", {}, l.evidence)]],
 };
 const NOT_YET = { targets: null, alerts: "There are no rules, or none was judged yet.", leaks: "Nothing was judged yet: the first verdict takes some windows." };
@@ -64,7 +64,7 @@ export function profiler({ profiler: now, status }) {
     parts.push(`some ${measured.measurement.spent} for recording (there is no budget, so the rest is not counted)`);
   }
   parts.push(`${bytes(now.memory_bytes)} of memory${now.memory_limit_bytes ? `, at most ${bytes(now.memory_limit_bytes)}` : ""}`);
-  say(byId("profiler"), `The profiler itself: ${parts.join("; ")}.${now.budget ? ` ${sentence(now.budget)}.` : ""}`);
+  say(byId("profiler"), `The profiler itself: ${parts.join("; ")}.${now.budget ? ` ${sentence(now.budget)}` : ""}`);
 }
 
 /** What is wrong with the measurement, for the notices. */
@@ -76,7 +76,7 @@ export function complaints({ program, status, kept }) {
   const now = status ?? measured;
   if (now) {
     if (!now.has_allocations) all.push("Allocations are not counted: perf_sdk::Alloc, or CountingAlloc, as the global allocator does.");
-    if (now.measurement.over_budget) all.push(`${sentence(now.measurement.over_budget)}.`);
+    if (now.measurement.over_budget) all.push(sentence(now.measurement.over_budget));
     const dropped = Object.entries(now.measurement.dropped);
     if (dropped.length) all.push(`Not everything was recorded: ${dropped.map(([reason, n]) => `${count(n)} ${reason}`).join(", ")}.`);
   }
