@@ -16,8 +16,8 @@ use crate::memory;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 use crate::snapshot::{
-    self, CallNode, Calls, CountingCost, Function, FutureTotals, Heap, LockContention, Locks, ProfilerStats,
-    ROOT, Snapshot, Sums, Totals,
+    self, CallNode, Calls, CountingCost, Function, FutureTotals, Heap, LockContention, Locks, ProfilerStats, ROOT,
+    Snapshot, Sums, Totals,
 };
 
 /// The number of shards that are prefetched before they are read.

@@ -62,13 +62,8 @@ impl Told {
         });
         let mut worse = Vec::new();
         for found in &leaks.findings {
-            let key = (
-                found.watched,
-                found.module.clone(),
-                found.scopes.clone(),
-                found.pool.clone(),
-                found.below_bytes,
-            );
+            let key =
+                (found.watched, found.module.clone(), found.scopes.clone(), found.pool.clone(), found.below_bytes);
             let (told, away) = self.0.entry(key).or_insert((Verdict::Bounded, 0));
             *away = 0;
             if found.verdict > *told {

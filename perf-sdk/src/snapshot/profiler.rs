@@ -60,7 +60,16 @@ impl Budget {
 #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
 fn percent(share: f64) -> String {
     let value = share * 100.0;
-    format!("{value:.*} %", if value < 0.1 { 3 } else if value < 10.0 { 2 } else { 1 })
+    format!(
+        "{value:.*} %",
+        if value < 0.1 {
+            3
+        } else if value < 10.0 {
+            2
+        } else {
+            1
+        }
+    )
 }
 
 /// A function with so many calls that counting alone has a noticeable cost. Its annotation should
@@ -118,8 +127,8 @@ pub struct ProfilerStats {
     /// `overhead_parts`.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub budget_parts: BTreeMap<String, u64>,
-    /// The functions with the largest part of the budget's floor, in the same time as that; the most
-    /// expensive first, at most ten.
+    /// The functions with the largest part of the budget's floor, in the same time as that; the
+    /// most expensive first, at most ten.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub counted: Vec<CountingCost>,
     /// The state of each delivery of profiles. Empty if profiles are neither pushed nor written.
@@ -264,7 +273,13 @@ mod tests {
 
     #[test]
     fn a_program_that_does_nothing_but_being_profiled_may_spend_its_floor_on_that() {
-        let budget = Budget { allowed: 1.0, achieved: 0.9998, allowed_cores: 0.005, achieved_cores: 0.001_8, ..Budget::default() };
+        let budget = Budget {
+            allowed: 1.0,
+            achieved: 0.9998,
+            allowed_cores: 0.005,
+            achieved_cores: 0.001_8,
+            ..Budget::default()
+        };
         let said = Budget { window_ns: 1_800_000_000_000, ..budget }.said();
         let expected = "in the last 30.0 min the profiler took 100.0 % of the program's CPU time, 0.18 % of a core; it may take 0.50 % of a core";
         assert_eq!(said, expected);

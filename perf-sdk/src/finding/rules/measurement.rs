@@ -9,8 +9,8 @@ use crate::snapshot::Function;
 /// Of the calls that were dropped, this share matters.
 const DROPPED: f64 = 0.01;
 /// What the budget says is of the last minutes, in which somebody may have asked for pages. It
-/// matters if the profiler also took this part of a core in all of the time, of which the start is a
-/// small part.
+/// matters if the profiler also took this part of a core in all of the time, of which the start is
+/// a small part.
 const LEAST_CORES: f64 = 0.01;
 const SETTLED_SECONDS: f64 = 30.0;
 

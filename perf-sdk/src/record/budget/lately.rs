@@ -125,7 +125,13 @@ mod tests {
         let mut seen = Vec::new();
         for at in 0..400 {
             // The start, and each half minute a tenth of a second.
-            let counting_ns = if at == 0 { 9e8 } else if at % 30 == 10 && at < 200 { 1e8 } else { 0.0 };
+            let counting_ns = if at == 0 {
+                9e8
+            } else if at % 30 == 10 && at < 200 {
+                1e8
+            } else {
+                0.0
+            };
             let sum = lately.add(&second(1e9, counting_ns));
             site.add(counting_ns);
             assert_eq!(sum.counting_ns, site.sum_ns(), "at {at}");
