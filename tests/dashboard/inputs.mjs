@@ -19,6 +19,52 @@ step("the time is the server's", async (page) => {
   check(Math.abs(Date.now() / 1000 - program.now) > 60, "the clocks differ in this test");
 });
 
+step("a line in a chart is named beneath the pointer, with what lies close", async (page) => {
+  const canvas = page.locator("[data-chart=cpu] canvas");
+  await canvas.scrollIntoViewIfNeeded();
+  await until(page, () => document.querySelector("#events").textContent.includes("firing: memory leaks"));
+  const box = await canvas.boundingBox();
+  const { from, to } = await view(page);
+  const over = (at) => page.mouse.move(box.x + 6 + ((at - from) / (to - from)) * (box.width - 12), box.y + 60);
+  const tip = () => page.evaluate(() => [...document.querySelectorAll(".tip")].filter((one) => !one.hidden).map((one) => [one.closest("figure").dataset.chart, [...one.children].map((line) => line.textContent)]));
+  await over(program.now - 200);
+  await until(page, () => document.querySelector("[data-chart=cpu] .tip:not([hidden])"));
+  const said = await tip();
+  check(said.length === 1 && said[0][0] === "cpu" && said[0][1].length === 2, `one chart names both: ${JSON.stringify(said)}`);
+  check(said[0][1][0].includes("alert firing: memory leaks") && said[0][1][1].includes("memory returned"), `what matters most is first: ${said[0][1]}`);
+  await over(program.now - 300);
+  await until(page, () => document.querySelector("[data-chart=cpu] .tip").textContent.includes("deploy 1.2"));
+  await over(program.now - 400);
+  await until(page, () => document.querySelector("[data-chart=cpu] .tip").hidden);
+  await page.mouse.move(0, 0);
+});
+
+step("however many rates change, their lines leave room, and hide nothing that matters", async (page) => {
+  const counts = await page.evaluate(async () => {
+    const { clustered, isFaint } = await import(new URL("assets/marks.js", document.baseURI));
+    const marks = Array.from({ length: 900 }, (_, at) => ({ at, kind: at === 450 ? "alert" : "rates" }));
+    const all = clustered(marks, (time) => time / 3);
+    return { all: all.length, strong: all.filter(({ kind }) => !isFaint(kind)).map(({ x }) => x), marks: all.reduce((sum, one) => sum + one.marks.length, 0) };
+  });
+  same([counts.marks, counts.strong], [900, [150]], "none is lost, and the alert is where it was");
+  check(counts.all <= 300 / 7 + 1, `${counts.all} lines in 300 pixels`);
+  same(await page.locator("#events .kind.rates").count(), 3, "rates that follow each other are one entry");
+});
+
+step("an event of the list is shown in the charts, by keys too, and leads to what was around it", async (page) => {
+  const button = page.locator("#events button").first();
+  await button.focus();
+  await until(page, () => globalThis.perfDashboard.view().cursor !== null);
+  check(Math.abs((await view(page)).cursor - (program.now - 60)) < 1, "the moment of the latest event");
+  await page.keyboard.press("Enter");
+  await until(page, () => location.hash.includes("from="));
+  const { from, to } = await view(page);
+  same([from, to], [program.now - 120, program.now], "a minute before and after it");
+  same(await page.locator("#report").getAttribute("href"), `report?from=${from}&to=${to}`, "the report is of what is shown");
+  await page.goBack();
+  await until(page, () => document.querySelector("#report").getAttribute("href") === "report?from=-900s");
+});
+
 step("new points come by the stream, and what is old goes", async (page) => {
   const before = await view(page);
   program.pass(20);
@@ -143,7 +189,7 @@ step("focus and scroll position survive an update", async (page) => {
   const asked = program.asked.length;
   program.say({ alert: { rule: "memory leaks", subject: "", change: "firing", severity: "critical" } });
   program.pass(6);
-  await until(page, () => document.querySelector("#events").textContent.includes("alert firing: memory leaks"));
+  await until(page, () => document.querySelector("#events").textContent.includes("firing: memory leaks"));
   const end = Date.now() + 30000;
   while (!program.asked.slice(asked).some((one) => one.includes("/functions")) && Date.now() < end) {
     program.pass(1);

@@ -21,7 +21,7 @@ const TOLERANCE = 0.03;
 
 /** Name, how the program is, what is opened, what must be there. */
 const STATES = [
-  ["empty", (p) => Object.assign(p, { functions: 0, began: p.now - 2, marks: [] }), "", ".empty"],
+  ["empty", (p) => Object.assign(p, { functions: 0, began: p.now - 2, marks: [], events: [] }), "", ".empty"],
   ["one", (p) => Object.assign(p, { functions: 1, began: p.now - 40 }), "", "tbody tr"],
   ["many", (p) => p, "", "tbody tr"],
   ["huge", (p) => Object.assign(p, { functions: 10000 }), "", "tbody tr"],

@@ -20,6 +20,17 @@ function noise(at, seed) {
   return ((n ^ (n >>> 13)) >>> 0) / 4294967296;
 }
 
+/** What a program under load says: rates that follow each other, and in between what matters. */
+function happened(now) {
+  const rates = (function_, n) => ({ rates: { by: "budget", changes: [{ function: function_, before: 1, now: n, rests: false }], further: 0 } });
+  const all = Array.from({ length: 60 }, (_, n) => [700 - n * 3, rates(`Store<K, V>::operation_${n % 7}`, 4 ** (1 + (n % 3)))]);
+  all.push([600, { leak: { verdict: "suspect", function: "shop::cart::remember", watched: "memory" } }]);
+  all.push([200, { alert: { rule: "memory leaks", subject: "", change: "firing", severity: "critical" } }]);
+  all.push([198, { relief: { level: "high", used_bytes: 9e8, limit_bytes: 1e9, trimmed: 3, took_seconds: 0.1 } }]);
+  all.push([60, rates("main_loop", 64)]);
+  return all.sort((a, b) => b[0] - a[0]).map(([ago, event], n) => ({ number: n + 1, at_unix_ns: (now - ago) * 1e9, event }));
+}
+
 const LINES = {
   rate: ["Calls", "count_per_second", (at, n) => 40 / (n + 1) + 10 * wave(at, 600, n) + 4 * noise(at, n)],
   errors: ["Errors", "count_per_second", (at, n) => (noise(at, n + 50) > 0.97 ? 1 + n : 0)],
@@ -46,7 +57,7 @@ export class Program {
   broken = null;
   start = "17";
   marks = [{ at: START + 8 * 3600 - 300, text: "deploy 1.2" }];
-  events = [];
+  events = happened(START + 8 * 3600);
   /** A chart whose lines have no newer values, so that they are left out. */
   silent = null;
   asked = [];
@@ -161,7 +172,7 @@ export class Program {
       program: { name: "shop", pid: 4711, start: this.start, is_started: this.is_started, is_recording: this.is_recording },
       kept: this.kept, range, charts: this.charts(range, ["GET /cart", "GET /search", "POST /order"].slice(0, Math.min(3, this.functions))),
       marks: this.marks.filter(({ at }) => at <= this.now),
-      profiler: { cpu_seconds: [["history", (this.now - this.began) * 0.0004], ["monitors", (this.now - this.began) * 0.0002]], memory_bytes: 9437184, memory_limit_bytes: 67108864 },
+      profiler: { cpu_seconds: [["history", (this.now - this.began) * 0.0004], ["monitors", (this.now - this.began) * 0.0002]], memory_bytes: 9437184, memory_limit_bytes: 67108864, budget: "in the last 92.0 s the profiler took 0.40 % of the program's CPU time, 0.05 % of a core; it may take 1.00 %, 0.12 % of a core" },
       ...status, took_ms: 0.3,
     };
   }
@@ -175,7 +186,7 @@ export class Program {
       alerts: has ? list([{ rule: "memory leaks", subject: "", phase: "firing", severity: "critical", evidence: "1 finding is confirmed", summary: "/leaks has the function.", since_unix_ns: (this.now - 200) * 1e9, bundle: "" }]) : null,
       findings: list(has ? [{ rule: "n_plus_one", subject: "SELECT", claim: "load_cart runs one statement 40 times a call", evidence: "4,000 runs in 100 calls.", next_step: "Ask for all items at once.", link: "queries" }] : []),
       leaks: list(has ? [{ verdict: "suspect", subject: "memory", function: "shop::cart::remember", module: "shop", bytes: 12582912, objects: 800, bytes_per_hour: 1e6, evidence: "Old objects of 9 generations survive." }] : []),
-      measurement: { overhead_ns: 1e9, budget: { allowed: 0.01, achieved: 0.004, floor: 0.001 }, dropped: {}, over_budget: null, cpu_clock: "rseq", heap: "on", stacks: "on" },
+      measurement: { overhead_ns: 1e9, spent: "1.00 s of CPU time in 16.7 min, 0.10 % of a core", dropped: {}, over_budget: null, cpu_clock: "rseq", heap: "on", stacks: "on" },
     };
   }
 

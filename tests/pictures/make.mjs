@@ -30,12 +30,19 @@ const settled = (page) => page.waitForTimeout(4_000);
 
 for (const theme of ["light", "dark"]) {
   const before = async (page) => {
+    await page.locator("[data-last='300']").click();
     await page.locator("table tbody tr").first().waitFor();
     await settled(page);
   };
   await picture(theme === "light" ? "dashboard" : "dashboard-dark", { url: `${address}/`, theme, before });
 }
-await picture("flamegraph", { url: `${address}/flame`, height: 620, before: settled });
+const graph = async (page) => {
+  await settled(page);
+  // The graph fills the picture.
+  await page.locator("canvas[aria-label='Flamegraph']").evaluate((canvas) => scrollBy(0, canvas.getBoundingClientRect().top - 16));
+  await settled(page);
+};
+await picture("flamegraph", { url: `${address}/flame`, height: 620, before: graph });
 await picture("report", { url: `${address}/report`, height: 900, before: settled });
 
 // What the terminal showed, by an emulator of one.

@@ -159,7 +159,10 @@ const scenarios = {
     for (const row of shown) {
       const one = api.rows.find(({ name, module }) => name === row.name && (module ?? "") === row.module);
       for (const [column, key] of Object.entries(keys)) {
-        same(row.values[column] ?? null, one[key], `${row.name} ${column}`);
+        const [mine, its] = [row.values[column] ?? null, one[key]];
+        // What recording itself took is taken off times, and may have been calibrated anew in between.
+        const is_close = ["total", "self", "cpu", "self_cpu"].includes(column) && mine !== null && its !== null && Math.abs(mine - its) <= 0.02 * its;
+        if (!is_close) same(mine, its, `${row.name} ${column}`);
         compared += 1;
       }
     }

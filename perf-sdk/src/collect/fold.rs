@@ -16,8 +16,8 @@ use crate::memory;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 use crate::snapshot::{
-    self, Budget, CallNode, Calls, CountingCost, Function, FutureTotals, Heap, LockContention, Locks, ProfilerStats,
-    ROOT, Snapshot, Sums, Totals,
+    self, CallNode, Calls, CountingCost, Function, FutureTotals, Heap, LockContention, Locks, ProfilerStats, ROOT,
+    Snapshot, Sums, Totals,
 };
 
 /// The number of shards that are prefetched before they are read.
@@ -381,11 +381,10 @@ impl Fold {
                 as u64)
                 .max(overhead_parts.values().sum()),
             overhead_parts,
-            budget: reading.as_ref().map(|reading| Budget {
-                allowed: reading.budget,
-                achieved: reading.achieved,
-                floor: reading.floor,
-            }),
+            budget: reading.as_ref().map(|reading| reading.budget),
+            budget_parts: sort::map_of(
+                reading.iter().flat_map(|reading| &reading.parts).map(|(part, ns)| ((*part).to_owned(), *ns)),
+            ),
             counted: reading
                 .iter()
                 .flat_map(|reading| &reading.floor_sites)

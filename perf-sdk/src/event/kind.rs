@@ -36,7 +36,8 @@ pub enum Event {
     /// Memory was returned because of pressure.
     Relief(Relief),
     /// Functions are measured at other rates. Those that the budget sets are told only while
-    /// somebody reads events.
+    /// somebody reads events: one that usually is four times higher or lower than it was told last,
+    /// and a function that begins or ceases to rest.
     Rates(RateChanges),
     /// A bundle of evidence was made, or could not be.
     Bundle(BundleState),

@@ -43,20 +43,57 @@ impl Drop for LeakWatch {
     }
 }
 
-/// The verdicts of which the program's callback was notified.
+type Key = (LeakSubject, String, Vec<String>, String, u64);
+
+/// Findings that are known: their worst verdict, and for how many windows they are away.
 #[derive(Debug, Default)]
-struct Told(HashMap<(LeakSubject, String, Vec<String>, String, u64), Verdict>);
+struct Told(HashMap<Key, (Verdict, u32)>);
+
+/// A finding that is away for so many windows is another one when it comes back. One at the edge of
+/// a rule comes and goes with each window.
+const FORGOTTEN_AFTER: u32 = 60;
 
 impl Told {
-    /// The findings that are worse than at their last notification. A finding that disappeared may
-    /// be reported again.
+    /// The findings that are worse than ever since they are known.
     fn worse(&mut self, leaks: &Leaks) -> Vec<LeakFinding> {
-        let key = |f: &LeakFinding| (f.watched, f.module.clone(), f.scopes.clone(), f.pool.clone(), f.below_bytes);
-        let now: HashMap<_, Verdict> = leaks.findings.iter().map(|f| (key(f), f.verdict)).collect();
-        let is_worse =
-            |f: &&LeakFinding| f.verdict > Verdict::Bounded && self.0.get(&key(f)).is_none_or(|told| f.verdict > *told);
-        let worse = leaks.findings.iter().filter(is_worse).cloned().collect();
-        self.0 = now;
+        self.0.retain(|_, (_, away)| {
+            *away += 1;
+            *away <= FORGOTTEN_AFTER
+        });
+        let mut worse = Vec::new();
+        for found in &leaks.findings {
+            let key =
+                (found.watched, found.module.clone(), found.scopes.clone(), found.pool.clone(), found.below_bytes);
+            let (told, away) = self.0.entry(key).or_insert((Verdict::Bounded, 0));
+            *away = 0;
+            if found.verdict > *told {
+                *told = found.verdict;
+                worse.push(found.clone());
+            }
+        }
         worse
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(told: &mut Told, verdict: Option<Verdict>) -> usize {
+        let finding = |verdict| LeakFinding { watched: LeakSubject::Resident, verdict, ..LeakFinding::default() };
+        told.worse(&Leaks { findings: verdict.map(finding).into_iter().collect(), ..Leaks::default() }).len()
+    }
+
+    #[test]
+    fn a_finding_that_comes_and_goes_is_told_once_and_again_when_it_is_worse_or_was_long_away() {
+        let mut told = Told::default();
+        let suspect = Some(Verdict::Suspect);
+        let times: usize = (0..500).map(|at| turn(&mut told, suspect.filter(|_| at % 3 != 1))).sum();
+        assert_eq!(times, 1);
+        assert_eq!(turn(&mut told, Some(Verdict::Bounded)), 0);
+        assert_eq!([turn(&mut told, Some(Verdict::Confirmed)), turn(&mut told, suspect)], [1, 0]);
+        assert_eq!(turn(&mut told, Some(Verdict::Confirmed)), 0);
+        (0..FORGOTTEN_AFTER).for_each(|_| _ = turn(&mut told, None));
+        assert_eq!(turn(&mut told, suspect), 1, "it is another one");
     }
 }

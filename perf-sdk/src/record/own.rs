@@ -136,12 +136,29 @@ impl Own {
         Self(spent)
     }
 
+    pub(in crate::record) fn plus(self, other: Self) -> Self {
+        let mut sum = self.0;
+        sum.iter_mut().zip(other.0).for_each(|(sum, other)| *sum += other);
+        Self(sum)
+    }
+
     pub(in crate::record) fn sum(self) -> u64 {
         self.0.iter().sum()
     }
 
+    pub(in crate::record) fn parts(self) -> impl Iterator<Item = (Part, u64)> {
+        Part::ALL.into_iter().zip(self.0)
+    }
+
+    #[cfg(test)]
+    pub(in crate::record) fn of(part: Part, ns: u64) -> Self {
+        let mut spent = Self::default();
+        spent.0[part as usize] = ns;
+        spent
+    }
+
     pub(in crate::record) fn note(self) {
-        Part::ALL.into_iter().zip(self.0).for_each(|(part, ns)| account::add(part, ns));
+        self.parts().for_each(|(part, ns)| account::add(part, ns));
     }
 }
 

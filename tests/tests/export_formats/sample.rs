@@ -101,7 +101,9 @@ pub(crate) fn snapshot() -> Snapshot {
     profiler.overhead_parts = [("counting".to_owned(), 10_000), ("measuring".to_owned(), 15_000)].into();
     let mut budget = Budget::default();
     (budget.allowed, budget.achieved, budget.floor) = (0.01, 0.0075, 0.0025);
+    (budget.allowed_cores, budget.achieved_cores, budget.window_ns) = (0.02, 0.015, 58_000_000_000);
     profiler.budget = Some(budget);
+    profiler.budget_parts = [("counting".to_owned(), 290_000_000), ("measuring".to_owned(), 580_000_000)].into();
     profiler.dropped = [("clock".to_owned(), 0), ("depth".to_owned(), 3)].into();
     snapshot
 }

@@ -10,6 +10,8 @@ const DIGITS: i32 = 5;
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     Line,
+    /// What the others are a part of, which may be much more.
+    Whole,
     /// What the others must stay below.
     Limit,
 }

@@ -41,6 +41,8 @@ pub(crate) enum Source {
     /// Of a gauge its mean, of a counter its growth per second; and what it is called beside
     /// others.
     Values(&'static str, &'static str),
+    /// The same of what the process is a part of.
+    Whole(&'static str, &'static str),
     /// The same as a limit.
     Limit(&'static str, &'static str),
     /// One as a share of both, such as hits of hits and misses.
@@ -49,7 +51,7 @@ pub(crate) enum Source {
     LimitRatio(&'static str, &'static str, &'static str),
 }
 
-use Source::{Limit, LimitRatio, Share, Values};
+use Source::{Limit, LimitRatio, Share, Values, Whole};
 
 pub(crate) const PANELS: &[Panel] = &[
     Panel {
@@ -72,7 +74,7 @@ pub(crate) const PANELS: &[Panel] = &[
         sources: &[
             Values("process_resident_memory_bytes", "resident"),
             Values("allocator_allocated_bytes", "allocated"),
-            Values("container_memory_working_set_bytes", "control group"),
+            Whole("container_memory_working_set_bytes", "control group"),
             Limit("container_spec_memory_limit_bytes", "limit"),
             Limit("node_memory_MemTotal_bytes", "machine"),
         ],
@@ -153,7 +155,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         .iter()
         .flat_map(|panel| panel.sources)
         .flat_map(|source| match *source {
-            Values(name, _) | Limit(name, _) => [Some(name), None],
+            Values(name, _) | Whole(name, _) | Limit(name, _) => [Some(name), None],
             Share(name, second, _) | LimitRatio(name, second, _) => [Some(name), Some(second)],
         })
         .flatten()
@@ -164,7 +166,7 @@ impl Panel {
     pub(crate) fn chart(&self, readings: &dyn Readings) -> Option<Chart> {
         let mut lines: Vec<Line> = self.sources.iter().flat_map(|source| self.of(source, readings)).collect();
         // A limit alone says nothing.
-        if lines.iter().all(|line| line.role == Role::Limit) {
+        if lines.iter().all(|line| line.role != Role::Line) {
             return None;
         }
         let more = cut(&mut lines);
@@ -174,6 +176,7 @@ impl Panel {
     fn of(&self, source: &Source, readings: &dyn Readings) -> Vec<Line> {
         match *source {
             Values(name, called) => self.lines(name, called, Role::Line, readings.series(name)),
+            Whole(name, called) => self.lines(name, called, Role::Whole, readings.series(name)),
             Limit(name, called) => self.lines(name, called, Role::Limit, readings.series(name)),
             Share(part, other, called) => {
                 let share = |(part, rest): (f64, f64)| (part + rest > 0.0).then(|| part / (part + rest));

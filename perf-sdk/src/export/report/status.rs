@@ -82,7 +82,11 @@ struct Leak {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct Measurement {
     overhead_ns: u64,
+    /// The same in words, with the time in which it was spent.
+    spent: String,
     budget: Option<Budget>,
+    /// The same in words.
+    budget_said: Option<String>,
     /// What could not be recorded, by reason, if anything.
     dropped: BTreeMap<String, u64>,
     over_budget: Option<String>,
@@ -158,9 +162,11 @@ fn measurement(snapshot: &Snapshot) -> Measurement {
     let dropped = profiler.dropped.iter().filter(|(_, number)| **number > 0);
     Measurement {
         overhead_ns: profiler.overhead_ns,
+        spent: profiler.spent_said(snapshot.window_ns),
         budget: profiler.budget,
+        budget_said: profiler.budget.map(|budget| budget.said()),
         dropped: dropped.map(|(reason, number)| (reason.clone(), *number)).collect(),
-        over_budget: profiler.over_budget(snapshot.window_ns),
+        over_budget: profiler.over_budget(),
         cpu_clock: profiler.cpu_clock.clone(),
         heap: profiler.heap.to_string(),
         stacks: profiler.stacks.to_string(),

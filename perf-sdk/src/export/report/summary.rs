@@ -303,7 +303,7 @@ impl Said<'_> {
     }
 
     fn measurement(&mut self, now: &Snapshot) {
-        if let Some(said) = now.profiler.over_budget(now.window_ns) {
+        if let Some(said) = now.profiler.over_budget() {
             self.say(Tone::Warning, format!("The measurement: {said}."));
         }
         let dropped: Vec<String> = now
@@ -386,7 +386,12 @@ fn listed(all: &[String]) -> String {
 
 fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value == value.round() || value.abs() >= 10.0 { format!("{value:.0} %") } else { format!("{value:.1} %") }
+    let decimals = match value.abs() {
+        size if size == size.round() || size >= 10.0 => 0,
+        size if size >= 0.1 => 1,
+        _ => 3,
+    };
+    format!("{value:.decimals$} %")
 }
 
 #[cfg(test)]

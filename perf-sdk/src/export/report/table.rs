@@ -146,7 +146,7 @@ fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if columns.iter().skip(1).flatten().any(|cell| cell.starts_with('~')) {
         writeln!(to, "~ {WEAK_SAYS}")?;
     }
-    if let Some(said) = snapshot.profiler.over_budget(snapshot.window_ns) {
+    if let Some(said) = snapshot.profiler.over_budget() {
         writeln!(to, "{}", safe::line(&said))?;
     }
     let dropped: Vec<String> =

@@ -8,9 +8,9 @@ use crate::snapshot::Function;
 
 /// Of the calls that were dropped, this share matters.
 const DROPPED: f64 = 0.01;
-/// What the budget says is that of the latest moment, in which somebody may have asked for a page.
-/// It matters if the profiler also took this part of a core in all of the time, of which the start
-/// is a small part.
+/// What the budget says is of the last minutes, in which somebody may have asked for pages. It
+/// matters if the profiler also took this part of a core in all of the time, of which the start is
+/// a small part.
 const LEAST_CORES: f64 = 0.01;
 const SETTLED_SECONDS: f64 = 30.0;
 
@@ -19,11 +19,11 @@ pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let taken: u64 = profiler.overhead_parts.values().sum();
     let takes_much = facts.seconds >= SETTLED_SECONDS && taken as f64 * 1e-9 > LEAST_CORES * facts.seconds;
-    if let Some(said) = profiler.over_budget(facts.snapshot.window_ns).filter(|_| takes_much) {
+    if let Some(said) = profiler.over_budget().filter(|_| takes_much) {
         found.push(Finding {
             subject: "budget".into(),
             claim: "The profiler takes more than its budget".into(),
-            evidence: said,
+            evidence: format!("{said}; since recording began, {}", profiler.spent_said(facts.snapshot.window_ns)),
             confidence: Confidence::High,
             next_step: "See what it was for: annotate fewer functions, sample stacks less often (PERF_STACKS_HZ), push less often.".into(),
             refuted_by: "PERF_BUDGET=off, and the program takes as much CPU time as before.".into(),

@@ -373,7 +373,8 @@ fn a_fragmented_heap_and_a_profiler_beyond_its_budget_have_remedies() {
     assert_eq!(of(&snapshot).findings[0].remedy, Some(Remedy::Purge));
     snapshot = healthy();
     snapshot.window_ns = 1_000 * SECOND;
-    snapshot.profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.2, floor: 0.001 });
+    snapshot.profiler.budget =
+        Some(Budget { allowed: 0.01, achieved: 0.2, floor: 0.001, window_ns: 90 * SECOND, ..Budget::default() });
     let remedy = |snapshot: &Snapshot| {
         let findings = of(snapshot).findings;
         findings.into_iter().find(|finding| finding.rule == "measurement").unwrap().remedy

@@ -3,12 +3,13 @@
 use std::ptr;
 
 use super::allowance::{self, Allowance, Allowed, Load};
+use super::lately::{Counting, Lately, Spent};
 use super::rest::{Limits, Resting};
+use super::told::{Known, Telling};
 use crate::base::fork::Lock;
 use crate::base::hash::FastMap;
 use crate::base::sort;
 use crate::clock;
-use crate::event::{self, Event, RateChange, RateChanges};
 use crate::memory;
 use crate::record::account::{self, Part};
 use crate::record::calibration::empty_calls::{Calibration, WorkingSet};
@@ -24,6 +25,7 @@ use crate::record::store::in_place_timing::{self, Recent};
 use crate::record::store::shared::shared_sites;
 use crate::record::switch::Moment;
 use crate::scope::{Hot, Site};
+use crate::snapshot::Budget;
 
 /// The number of evaluations between two calibrations. Evaluations of an idle process do not count,
 /// because a calibration costs more than those.
@@ -33,8 +35,6 @@ const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
 /// CPU time. The second constant is the maximum number of them.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
-/// The number of rates that one event names.
-const MOST_TOLD: usize = 20;
 /// The share of the budget that is reserved for measuring when counting and scrapes exceed the
 /// rest.
 const LEAST_PART: f64 = 0.2;
@@ -49,20 +49,18 @@ const HEAP_MOST: f64 = 8.0;
 
 static READING: Lock<Option<Reading>> = Lock::new(None);
 
-/// Shares of the process's CPU time between two evaluations.
+/// Shares of the process's CPU time in the last one to two minutes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// The budget.
-    pub(crate) budget: f64,
-    /// The cost of recording and of the profiler's own threads.
-    pub(crate) achieved: f64,
-    /// The part of it that counting calls takes, which no sampling rate can reduce.
-    pub(crate) floor: f64,
-    /// The sites that account for most of that, the most expensive first.
+    /// The shares, and of which time they are.
+    pub(crate) budget: Budget,
+    /// What the profiler spent in this time by part, in nanoseconds.
+    pub(crate) parts: Vec<(&'static str, u64)>,
+    /// The sites that account for most of the floor, the most expensive first.
     pub(crate) floor_sites: Vec<(&'static Site, f64)>,
 }
 
-/// The latest evaluation. `None` before the first one, and without a budget.
+/// As of the latest evaluation. `None` before the first one, and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
     READING.lock().clone()
 }
@@ -85,6 +83,7 @@ pub(crate) struct Governor {
     hot: Hot,
     resting: Resting,
     at: Moment,
+    lately: Lately,
 }
 
 /// All sites that have a node, keyed by their address.
@@ -96,6 +95,9 @@ struct Seen {
     now: Counts,
     before: Counts,
     allowed: Allowed,
+    known: Known,
+    /// What counting its calls took lately.
+    counting: Counting,
     /// Whether its current blocks are to be abandoned.
     begins_anew: bool,
 }
@@ -103,7 +105,8 @@ struct Seen {
 impl Seen {
     fn new(site: &'static Site) -> Self {
         let none = Counts::default();
-        Self { site, now: none, before: none, allowed: Allowed::default(), begins_anew: false }
+        let (allowed, counting) = (Allowed::default(), Counting::default());
+        Self { site, now: none, before: none, allowed, known: Known::new(allowed.one_in), counting, begins_anew: false }
     }
 }
 
@@ -171,6 +174,7 @@ impl Governor {
             hot,
             resting: Resting::default(),
             at: Moment::default(),
+            lately: Lately::default(),
         };
         governor.calibrate();
         // The calibration is excluded from the first window, because it happens only once.
@@ -239,6 +243,7 @@ impl Governor {
             let counting_ns = cost.counting(&tallied);
             floor_ns += counting_ns;
             floor.push((site, counting_ns));
+            seen.counting.add(counting_ns);
             seen.begins_anew = block_is_old(&tallied, now.paths);
             let (spent_ns, full_ns) = cost.beyond_counting(&tallied);
             measured_ns += spent_ns;
@@ -253,7 +258,7 @@ impl Governor {
         let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
         costs.extend(governed.iter().map(|(_, load)| load.full_ns));
         let level = allowance::level(costs, left_ns);
-        let mut told = event::is_listened().then(RateChanges::default);
+        let mut told = Telling::begin();
         for (site, load) in governed {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
@@ -262,8 +267,8 @@ impl Governor {
             if seen.allowed.one_in != before || site.rate() != before {
                 site.allow(seen.allowed.one_in);
                 seen.begins_anew = true;
-                told.iter_mut().for_each(|told| note(told, site, before, seen.allowed.one_in));
             }
+            told.rate(site, &mut seen.known, seen.allowed.one_in);
         }
         begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
@@ -275,22 +280,43 @@ impl Governor {
         self.resting.wake_pinned();
         self.resting.look(counting, &limits);
         for (site, rests) in self.resting.take_changes() {
-            told.iter_mut().for_each(|told| note_rest(told, site, rests));
+            told.rest(site, rests);
+            self.sites.entry(key(site)).and_modify(|seen| seen.known = Known::new(site.rate()));
         }
-        emit(told);
-        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
-        let floor_sites = dearest(floor, of_spent);
+        told.end();
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
         ours.note();
-        let reading = Reading {
-            budget: of_spent(budget_ns),
-            achieved: of_spent(floor_ns + measured_ns + ours_ns),
-            floor: of_spent(floor_ns),
-            floor_sites,
+        self.publish(&Spent {
+            process_ns: spent_ns,
+            wall_ns,
+            budget_ns,
+            counting_ns: floor_ns,
+            measuring_ns: measured_ns,
+            own: ours,
+        });
+    }
+
+    /// Publishes what recording took lately, this evaluation included.
+    fn publish(&mut self, spent: &Spent) {
+        let sum = self.lately.add(spent);
+        let share = |ns: f64| (ns / sum.process_ns).min(1.0);
+        let budget = Budget {
+            allowed: share(sum.budget_ns),
+            achieved: share(sum.sum_ns()),
+            floor: share(sum.counting_ns),
+            allowed_cores: sum.budget_ns / sum.wall_ns.max(1.0),
+            achieved_cores: sum.sum_ns() / sum.wall_ns.max(1.0),
+            window_ns: sum.wall_ns as u64,
         };
-        *READING.lock() = Some(reading);
+        let floor = &mut self.scratch.floor;
+        floor.clear();
+        floor.extend(self.sites.values().map(|seen| (seen.site, seen.counting.sum_ns())));
+        let floor_sites = dearest(floor, share);
+        *READING.lock() = Some(Reading { budget, parts: sum.parts(), floor_sites });
+        let turn = self.lately.turn();
+        self.sites.values_mut().for_each(|seen| seen.counting.turn(turn));
     }
 }
 
@@ -341,33 +367,6 @@ impl Drop for Governor {
         }
         begin_anew(&self.sites);
         *READING.lock() = None;
-    }
-}
-
-/// For those who read what happens.
-fn note(told: &mut RateChanges, site: &'static Site, before: u32, now: u32) {
-    let function = site.label().name.clone();
-    tell(told, RateChange { function, before: Some(before), now: Some(now), rests: false });
-}
-
-/// A site began to rest, or to be counted again.
-fn note_rest(told: &mut RateChanges, site: &'static Site, rests: bool) {
-    let (function, rate) = (site.label().name.clone(), site.rate());
-    let (before, now) = if rests { (rate, 0) } else { (0, rate) };
-    tell(told, RateChange { function, before: Some(before), now: Some(now), rests });
-}
-
-fn tell(told: &mut RateChanges, change: RateChange) {
-    if told.changes.len() == MOST_TOLD {
-        told.further += 1;
-        return;
-    }
-    told.changes.push(change);
-}
-
-fn emit(told: Option<RateChanges>) {
-    if let Some(told) = told.filter(|told| !told.changes.is_empty()) {
-        event::emit(|| Event::Rates(RateChanges { by: "budget".to_owned(), ..told }));
     }
 }
 

@@ -60,6 +60,8 @@ struct Mark {
 struct Profiler {
     /// CPU time since the start, by part. Empty without a budget.
     cpu_seconds: Vec<(&'static str, f64)>,
+    /// What it took and may take, over which time, in words. Absent without a budget.
+    budget: Option<String>,
     memory_bytes: u64,
     memory_limit_bytes: u64,
 }
@@ -123,6 +125,7 @@ fn profiler() -> Profiler {
     let parts = record::account().filter(|(_, ns)| *ns > 0).map(|(part, ns)| (part, ns as f64 * 1e-9));
     Profiler {
         cpu_seconds: parts.collect(),
+        budget: record::budget_reading().map(|reading| reading.budget.said()),
         memory_bytes: footprint::held_bytes(),
         memory_limit_bytes: footprint::limit_bytes(),
     }

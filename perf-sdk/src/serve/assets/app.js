@@ -78,7 +78,8 @@ function draw() {
   const { from, to } = active().view;
   const text = isLive() ? `the last ${span(last)}${paused ? `, paused at ${clock(to, 0)}` : ""}` : `${moment(from)} to ${moment(to)}, ${span(to - from)}`;
   say(byId("range"), shown?.range.is_clamped && shown.kept ? `${text}; known from ${moment(shown.kept.from)} to ${clock(shown.kept.to, 0)}` : text);
-  marks.list(byId("events"), from, to);
+  marks.list(byId("events"), from, to, { look: (time) => active().point(time), chosen });
+  byId("report").setAttribute("href", `report?${query(range())}`);
   active().redraw();
   connection();
 }

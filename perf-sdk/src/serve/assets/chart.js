@@ -1,10 +1,11 @@
 // One chart on a canvas. Its values stand beside it as text too.
 
 import { clock, value } from "./format.js";
+import { clustered, isFaint } from "./marks.js";
 
 const HEIGHT = 132;
 const PAD = { top: 8, right: 6, bottom: 18, left: 6 };
-/** A limit that is further away than this is only written. */
+/** A limit, or what the process is a part of, is only written where it is further away than this. */
 const NEAR = 3;
 
 let theme = null;
@@ -71,7 +72,7 @@ export function draw(canvas, chart, view) {
   const x = (time) => left + ((time - view.from) / (view.to - view.from)) * (right - left);
   const visible = (line) => line.values.filter((v, place) => v !== null && line.from + (place + 1) * line.step > view.from && line.from + place * line.step < view.to);
   let most = Math.max(0, ...chart.lines.filter((l) => l.role === "line").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0)));
-  const limits = chart.lines.filter((l) => l.role === "limit").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0));
+  const limits = chart.lines.filter((l) => l.role !== "line").map((l) => visible(l).reduce((m, v) => Math.max(m, v), 0));
   for (const limit of limits) if (limit > 0 && limit <= most * NEAR) most = Math.max(most, limit);
   const end = nice(most * 1.05, chart.unit);
   const y = (v) => bottom - (v / end) * (bottom - top);
@@ -89,16 +90,8 @@ export function draw(canvas, chart, view) {
   }
   times(c, view, x, [left, right, bottom], t);
 
-  for (const mark of view.marks) {
-    const place = Math.round(x(mark.at)) + 0.5;
-    c.strokeStyle = t.kind(mark.kind);
-    c.setLineDash(mark.kind === "mark" ? [4, 3] : mark.kind === "rates" ? [1, 5] : []);
-    c.beginPath();
-    c.moveTo(place, top);
-    c.lineTo(place, bottom);
-    c.stroke();
-  }
-  c.setLineDash([]);
+  const clusters = clustered(view.marks, x);
+  lines(c, clusters, [left, right, top, bottom], t);
 
   c.save();
   c.beginPath();
@@ -141,6 +134,37 @@ export function draw(canvas, chart, view) {
     c.lineTo(x(view.cursor), bottom);
     c.stroke();
   }
+  return { clusters, x };
+}
+
+/** What happened: thin lines, beneath the values. What matters has a flag at its top. */
+function lines(c, clusters, [left, right, top, bottom], t) {
+  c.font = "9px system-ui, sans-serif";
+  c.textAlign = "left";
+  c.textBaseline = "alphabetic";
+  clusters.forEach(({ x, kind, marks }, number) => {
+    const place = Math.round(Math.min(Math.max(x, left), right)) + 0.5;
+    const is_faint = isFaint(kind);
+    c.strokeStyle = c.fillStyle = t.kind(kind);
+    c.setLineDash(is_faint ? [1, 4] : kind === "mark" ? [4, 3] : []);
+    c.globalAlpha = is_faint ? 0.6 : 0.5;
+    c.beginPath();
+    c.moveTo(place, top);
+    c.lineTo(place, bottom);
+    c.stroke();
+    c.globalAlpha = 1;
+    if (!is_faint) {
+      c.beginPath();
+      c.moveTo(place - 4, top - 7);
+      c.lineTo(place + 4, top - 7);
+      c.lineTo(place, top);
+      c.fill();
+    }
+    const next = clusters[number + 1]?.x ?? Infinity;
+    const text = String(marks.length);
+    if (marks.length > 1 && place + 6 + c.measureText(text).width < Math.min(next - 4, right)) c.fillText(text, place + (is_faint ? -2 : 6), top - 1);
+  });
+  c.setLineDash([]);
 }
 
 function trace(c, line, x, y) {

@@ -6,6 +6,10 @@ import { value } from "./format.js";
 import { arrange, h, say } from "./html.js";
 import * as marks from "./marks.js";
 
+/** The pointer is over a line that is so close, which then is named; and by so many lines. */
+const OVER_PX = 6;
+const NAMED = 4;
+
 const GROUPS = [
   ["Requests", ["rate", "errors", "p50", "p95", "p99"]],
   ["CPU and memory", ["cpu", "memory", "self", "self_cpu", "allocated", "live"]],
@@ -20,7 +24,7 @@ export class Charts {
   #drawn = new Map();
   #groups = new Map();
   #frame = 0;
-  view = { from: 0, to: 1, newest: 1, cursor: null, selection: null, marks: [] };
+  view = { from: 0, to: 1, newest: 1, cursor: null, over: null, selection: null, marks: [] };
   #chosen;
   #level;
 
@@ -121,16 +125,23 @@ export class Charts {
     if (!drawn) {
       const canvas = h("canvas", { "aria-hidden": "true" });
       const legend = h("ul", { class: "legend" });
-      const figure = h("figure", { class: "chart", "data-chart": id }, h("figcaption", { title: chart.hint }, chart.title), canvas, legend);
+      // The list of events says the same to who sees no charts.
+      const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
+      const figure = h("figure", { class: "chart", "data-chart": id }, h("figcaption", { title: chart.hint }, chart.title), canvas, legend, tip);
       brush(canvas, () => this.view, {
-        cursor: (time) => this.#look({ cursor: time }),
+        cursor: (time) => this.#look({ cursor: time, over: id }),
         selection: (selection) => this.#look({ selection }),
         chosen: (from, to) => this.#chosen(from, to),
       });
-      drawn = { figure, canvas, legend, items: new Map() };
+      drawn = { figure, canvas, legend, tip, items: new Map() };
       this.#drawn.set(id, drawn);
     }
     return drawn.figure;
+  }
+
+  /** Shows a moment in all charts. */
+  point(time) {
+    this.#look({ cursor: time, over: null });
   }
 
   #look(part) {
@@ -140,10 +151,11 @@ export class Charts {
 
   #draw() {
     const view = { ...this.view, marks: marks.within(this.view.from, this.view.to) };
-    for (const [id, { canvas, legend, items }] of this.#drawn) {
+    for (const [id, { canvas, legend, tip, items }] of this.#drawn) {
       const chart = this.#charts.get(id);
       if (!chart) continue;
-      draw(canvas, chart, view);
+      const { clusters, x } = draw(canvas, chart, view);
+      name(tip, canvas, view.over === id && view.cursor !== null ? clusters.find((one) => Math.abs(one.x - x(view.cursor)) <= OVER_PX) : null);
       const shown = chart.lines.map((line, number) => {
         let item = items.get(line.id);
         if (!item) {
@@ -165,6 +177,21 @@ export class Charts {
       arrange(legend, shown);
     }
   }
+}
+
+/** What the line beneath the pointer is, beside it. */
+function name(tip, canvas, cluster) {
+  tip.hidden = !cluster;
+  if (!cluster) return;
+  const lines = marks.said(cluster, NAMED);
+  arrange(tip, lines.map((text, at) => {
+    const line = tip.children[at] ?? h("div", {});
+    say(line, text);
+    return line;
+  }));
+  const is_right = cluster.x > canvas.clientWidth / 2;
+  const room = is_right ? cluster.x : canvas.clientWidth - cluster.x;
+  Object.assign(tip.style, { top: `${canvas.offsetTop + 10}px`, maxWidth: `${room - 8}px`, left: is_right ? "auto" : `${cluster.x + 8}px`, right: is_right ? `${canvas.clientWidth - cluster.x + 8}px` : "auto" });
 }
 
 /** How much of a limit is used. */

@@ -45,7 +45,7 @@ export const percent = (share) => {
 };
 
 const UNITS = {
-  count,
+  count: (n) => (Number.isInteger(n) ? count(n) : number(n)),
   count_per_second: (n) => `${number(n)}/s`,
   seconds,
   seconds_per_second: (n) => `${seconds(n)}/s`,
@@ -56,7 +56,7 @@ const UNITS = {
 };
 
 /** A value of a chart. */
-export const value = (unit, n) => (n === null || n === undefined ? "–" : (UNITS[unit] ?? number)(unit === "count" && !Number.isInteger(n) ? Number(n.toPrecision(3)) : n));
+export const value = (unit, n) => (n === null || n === undefined ? "–" : (UNITS[unit] ?? number)(n));
 
 const two = (n) => String(n).padStart(2, "0");
 
@@ -74,6 +74,9 @@ export function moment(unix) {
   const at = new Date(unix * 1000);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
+
+/** A text of the program's as a sentence. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** A length of time in words. */
 export function span(s) {

@@ -1,6 +1,6 @@
 // Targets, alerts, findings, leaks, and what the profiler itself costs.
 
-import { bytes, count, moment, nanoseconds, percent } from "./format.js";
+import { bytes, count, moment, seconds, sentence } from "./format.js";
 import { arrange, byId, h, say } from "./html.js";
 import { address, change } from "./state.js";
 
@@ -10,8 +10,8 @@ const mark = (name) => h("b", { class: CLASS[name] ?? "soft" }, words(name));
 
 const LISTS = {
   targets: ["Targets", "targets", "There are no targets. Set PERF_TARGETS, or Builder::target.", (t) => [mark(t.status), " ", t.name, t.shown ? h("span", { class: "soft" }, ` ${t.shown}, ${t.target}`) : null, t.reason ? h("small", {}, t.reason) : null]],
-  alerts: ["Alerts", "alerts", "No alert is pending or fires.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).join(". ")), a.bundle ? h("a", { href: `api/v1/flight/${encodeURIComponent(a.bundle)}` }, "evidence") : null]],
-  findings: ["Findings", "findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${f.evidence} ${f.next_step}`), f.link ? h("a", { href: f.link }, "more") : null]],
+  alerts: ["Alerts", "alerts", "No alert is pending or fires.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).map(sentence).join(" ")), a.bundle ? h("a", { href: `api/v1/flight/${encodeURIComponent(a.bundle)}` }, "evidence") : null]],
+  findings: ["Findings", "findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${sentence(f.evidence)} ${f.next_step}`), f.link ? h("a", { href: f.link }, "more") : null]],
   leaks: ["Leaks", "leaks", "Nothing looks like a leak.", (l) => [mark(l.verdict), " ", l.function ? link(l) : words(l.subject), h("span", { class: "soft" }, ` ${l.bytes ? bytes(l.bytes) : count(l.objects)}`), h("small", {}, l.evidence)]],
 };
 const NOT_YET = { targets: null, alerts: "There are no rules, or none was judged yet.", leaks: "Nothing was judged yet: the first verdict takes some windows." };
@@ -50,29 +50,21 @@ export function show(parent, status) {
   arrange(parent, shown);
 }
 
-let before = null;
 let measured = null;
 
-/** What the profiler takes of a core: of the last ticks, or since the start. */
-export function profiler({ profiler: now, now_unix_ms: at, status, program }) {
+/** What the profiler takes: of the last minutes, as the program says it, and since the start. */
+export function profiler({ profiler: now, status }) {
   if (status) measured = status;
-  const sum = now.cpu_seconds.reduce((all, [, s]) => all + s, 0);
-  const last = before && before.start === program.start && at - before.at > 4000 ? before : null;
   const parts = [];
   if (now.cpu_seconds.length) {
-    const most = [...now.cpu_seconds].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([part, s]) => `${part} ${nanoseconds(s * 1e9)}`);
-    const share = last ? `${percent(Math.max(0, sum - last.sum) / ((at - last.at) / 1000))} of a core now, ` : "";
-    parts.push(`${share}${nanoseconds(sum * 1e9)} of CPU time so far (most for ${most.join(", ")})`);
+    const sum = now.cpu_seconds.reduce((all, [, s]) => all + s, 0);
+    const most = [...now.cpu_seconds].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([part, s]) => `${part} ${seconds(s)}`);
+    parts.push(`${seconds(sum)} of CPU time since the start (most for ${most.join(", ")})`);
   } else if (measured) {
-    parts.push(`some ${nanoseconds(measured.measurement.overhead_ns)} for recording so far (there is no budget, so the rest is not counted)`);
+    parts.push(`some ${measured.measurement.spent} for recording (there is no budget, so the rest is not counted)`);
   }
   parts.push(`${bytes(now.memory_bytes)} of memory${now.memory_limit_bytes ? `, at most ${bytes(now.memory_limit_bytes)}` : ""}`);
-  if (measured?.measurement.budget) {
-    const { allowed, achieved } = measured.measurement.budget;
-    parts.push(`recording takes ${percent(achieved)} of the program's CPU time and may take ${percent(allowed)}`);
-  }
-  say(byId("profiler"), `The profiler itself: ${parts.join("; ")}.`);
-  if (!before || before.start !== program.start || at - before.at > 30000) before = { at, sum, start: program.start };
+  say(byId("profiler"), `The profiler itself: ${parts.join("; ")}.${now.budget ? ` ${sentence(now.budget)}` : ""}`);
 }
 
 /** What is wrong with the measurement, for the notices. */
@@ -84,7 +76,7 @@ export function complaints({ program, status, kept }) {
   const now = status ?? measured;
   if (now) {
     if (!now.has_allocations) all.push("Allocations are not counted: perf_sdk::Alloc, or CountingAlloc, as the global allocator does.");
-    if (now.measurement.over_budget) all.push(now.measurement.over_budget);
+    if (now.measurement.over_budget) all.push(sentence(now.measurement.over_budget));
     const dropped = Object.entries(now.measurement.dropped);
     if (dropped.length) all.push(`Not everything was recorded: ${dropped.map(([reason, n]) => `${count(n)} ${reason}`).join(", ")}.`);
   }

@@ -14,7 +14,10 @@ pub(in crate::serve) fn begin(title: &str, folder: Option<&str>) -> String {
         let _ = write!(page, "<base href=\"{}/\">", escape(folder));
     }
     let title = escape(title);
-    let _ = write!(page, "<title>{title}</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>");
+    let _ = write!(
+        page,
+        "<title>{title}</title><link rel=\"icon\" href=\"assets/icon.svg\"><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>"
+    );
     page
 }
 

@@ -107,7 +107,8 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     }
     page.push_str(
         "<b>also</b><a href=\"metrics\">metrics</a><a href=\"folded\">folded</a><a href=\"speedscope\">speedscope</a>\
-         <a href=\"snapshot\">snapshot</a><a href=\"slow\">slow</a>",
+         <a href=\"snapshot\">snapshot</a><a href=\"slow\">slow</a>\
+         <a href=\"report\">report</a>",
     );
     if cfg!(feature = "hdr") {
         page.push_str("<a href=\"hlog\">hlog</a>");
@@ -300,14 +301,13 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
 
 fn foot(page: &mut String, snapshot: &Snapshot) {
     let profiler = &snapshot.profiler;
-    let share = profiler.overhead_ns as f64 / (snapshot.window_ns as f64).max(1.0) * 100.0;
     let _ = write!(
         page,
-        "<footer>The profiler itself: {} memory, about {} spent recording ({share:.3} % of the time)",
+        "<footer>The profiler itself: {} of memory, some {}",
         bytes(profiler.memory_bytes as f64),
-        time(profiler.overhead_ns as f64),
+        profiler.spent_said(snapshot.window_ns),
     );
-    if let Some(said) = profiler.over_budget(snapshot.window_ns) {
+    if let Some(said) = profiler.over_budget() {
         let _ = write!(page, " · <span class=\"bad\">{}</span>", escape(&said));
     }
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {

@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_budget_ratio",
-        help: "Share of the process's CPU time that recording may take.",
+        help: "Share of the process's CPU time that recording may take, over the last one to two minutes.",
         unit: "ratio",
         kind: Kind::Gauge,
         of: Of::Process,
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_ratio",
-        help: "Share of the process's CPU time that recording takes, including scrapes and the profiler's own threads. Estimated.",
+        help: "Share of the process's CPU time that recording takes, including scrapes and the profiler's own threads, over the last one to two minutes. Estimated.",
         unit: "ratio",
         kind: Kind::Gauge,
         of: Of::Process,
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_floor_ratio",
-        help: "Share of the process's CPU time that counting calls takes, which measuring fewer calls cannot reduce.",
+        help: "Share of the process's CPU time that counting calls takes, over the last one to two minutes; measuring fewer calls cannot reduce it.",
         unit: "ratio",
         kind: Kind::Gauge,
         of: Of::Process,
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_counting_ratio",
-        help: "Share of the process's CPU time that counting the function's calls takes, for the functions with the largest share.",
+        help: "Share of the process's CPU time that counting the function's calls takes, over the last one to two minutes, for the functions with the largest share.",
         unit: "ratio",
         kind: Kind::Gauge,
         of: Of::Process,

@@ -1,6 +1,6 @@
 // Targets, alerts, findings and leaks, and the figures of the process.
 
-import { bytes, count, moment, number, percent, seconds } from "../format.js";
+import { bytes, count, moment, number, percent, seconds, sentence } from "../format.js";
 import { h } from "../html.js";
 
 const CLASS = { met: "ok", missed: "bad", at_risk: "warn", firing: "bad", pending: "warn", cooling_down: "warn", confirmed: "bad", suspect: "warn", retention: "warn" };
@@ -10,8 +10,8 @@ const mark = (name) => h("b", { class: CLASS[name] ?? "soft" }, words(name));
 /** Key, title, what is said if there is none, one entry. */
 const LISTS = [
   ["targets", "Targets", "There were no targets.", (t) => [mark(t.status), " ", t.name, t.shown ? h("span", { class: "soft" }, ` ${t.shown}, ${t.target}`) : null, t.reason ? h("small", {}, t.reason) : null]],
-  ["alerts", "Alerts", "No alert was pending or fired.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).join(". ")), a.bundle ? h("small", {}, `evidence: ${a.bundle}`) : null]],
-  ["findings", "Findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${f.evidence} ${f.next_step} Refuted by: ${f.refuted_by} Confidence: ${f.confidence}.`)]],
+  ["alerts", "Alerts", "No alert was pending or fired.", (a) => [mark(a.phase), " ", a.rule, a.subject ? ` (${a.subject})` : "", h("span", { class: "soft" }, ` ${a.severity}, since ${moment(a.since_unix_ns / 1e9)}`), h("small", {}, [a.evidence, a.summary].filter(Boolean).map(sentence).join(" ")), a.bundle ? h("small", {}, `evidence: ${a.bundle}`) : null]],
+  ["findings", "Findings", "Nothing was found that somebody should do.", (f) => [h("b", {}, f.claim), ". ", h("small", {}, `${sentence(f.evidence)} ${f.next_step} Refuted by: ${f.refuted_by} Confidence: ${f.confidence}.`)]],
   ["leaks", "Leaks", "Nothing looks like a leak.", (l) => [mark(l.verdict), " ", l.function || words(l.subject), h("span", { class: "soft" }, ` ${l.bytes ? bytes(l.bytes) : count(l.objects)}`), h("small", {}, l.evidence)]],
 ];
 
@@ -48,11 +48,12 @@ export function table(name, of, head, rows) {
 export function measurement(status) {
   const { measurement: of } = status;
   const facts = [];
-  if (of.budget) facts.push(`Recording took ${percent(of.budget.achieved)} of the program's CPU time and may take ${percent(of.budget.allowed)}.`);
-  if (of.overhead_ns) facts.push(`The profiler's own work took ${seconds(of.overhead_ns / 1e9)} of CPU time.`);
+  if (of.overhead_ns) facts.push(`The profiler took ${of.spent}.`);
+  // What is over the budget has the same words.
+  if (of.budget_said && !of.over_budget) facts.push(sentence(of.budget_said));
   facts.push(`Clock of CPU time: ${of.cpu_clock || "none"}. Live heap: ${of.heap}. Stacks: ${of.stacks}.`);
   if (!status.has_allocations) facts.push("Allocations are not counted: perf_sdk::Alloc, or CountingAlloc, as the global allocator does.");
-  if (of.over_budget) facts.push(of.over_budget);
+  if (of.over_budget) facts.push(sentence(of.over_budget));
   const dropped = Object.entries(of.dropped);
   if (dropped.length) facts.push(`Not everything was recorded: ${dropped.map(([reason, n]) => `${count(n)} ${reason}`).join(", ")}.`);
   return facts;
