@@ -213,7 +213,7 @@ export class Program {
     const range = this.kept ? this.range(given) : { from: 0, to: 0, step: 0, is_clamped: false };
     const columns = this.kept ? Array.from({ length: 90 }, (_, n) => (n < 5 ? null : Array.from({ length: 8 }, (_, row) => [row + 2, Math.floor(90 * noise(n, row) / (1 + Math.abs(row - 3)))]).filter(([, calls]) => calls > 0))) : [];
     return {
-      kept: this.kept, range, function: this.row(at), is_shared: false, charts: this.charts(range, [given.name]),
+      kept: this.kept, range, function: this.row(at), charts: this.charts(range, [given.name]),
       heatmap: this.kept ? { from: range.from, step: Math.ceil((range.to - range.from) / 90), rows_ns: Array.from({ length: 14 }, (_, row) => 10 ** (4 + row / 5)), columns } : null,
       callers: [{ name: "main_loop", module: "shop", calls: 900, total_ns: 3e9 }, { name: "", module: "", calls: 3, total_ns: 2e6 }],
       callees: [{ name: "Store<K, V>::operation_2", module: "shop::part_2", calls: 12000, total_ns: 1e9 }],

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::columns::{self, MOST_STEPS};
+use super::identity::{FunctionId, OwnedId};
 use super::of_process;
 use super::series::{SeriesId, SeriesInfo};
 use super::store::History;
@@ -104,12 +105,12 @@ struct Listed {
 type Question<'a> = &'a mut dyn FnMut(&History);
 
 /// What is listed, in no order.
-fn copied(history: &History) -> (Vec<SeriesInfo>, Vec<String>) {
+fn copied(history: &History) -> (Vec<SeriesInfo>, Vec<OwnedId>) {
     (history.series(), history.functions().collect())
 }
 
 /// All series, sorted by name and labels.
-fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<String>)) -> Vec<Listed> {
+fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<OwnedId>)) -> Vec<Listed> {
     // Of two that differ in their unit, the later one is kept.
     sort::sort_by_key(&mut stored, |info| Reverse(info.seen));
     let stored = stored.into_iter().map(|info| {
@@ -118,7 +119,7 @@ fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<String>)) -> Vec<Listed
     });
     let quantiles = functions.into_iter().flat_map(|function| {
         QUANTILES.map(|(name, _)| {
-            let labels = [("function".to_owned(), function.clone())].into();
+            let labels = function.id().labels().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
             let (name, kind, unit) = (name.to_owned(), Kind::Gauge, Unit::Seconds);
             Listed { series: HistorySeries { name, labels, kind, unit, ..HistorySeries::default() }, id: None }
         })
@@ -200,7 +201,8 @@ fn fill(ask: &dyn Fn(Question<'_>), one: &mut Listed, (from, to): (u32, u32), st
         return (columns.from, columns.step);
     }
     let Some((_, q)) = QUANTILES.iter().find(|(name, _)| *name == series.name) else { return (from, step) };
-    let function = series.labels.get("function").map_or("", String::as_str);
+    let of = |label: &str| series.labels.get(label).map_or("", String::as_str);
+    let function = FunctionId { name: of("function"), module: of("module") };
     let mut found = (from, step, Vec::new());
     ask(&mut |history| found = history.times_columns(function, from, to, step));
     let seconds = |ns: f64| ns * 1e-9;

@@ -39,7 +39,7 @@ mod thinned;
 
 #[cfg(feature = "serve")]
 pub(crate) use chart::{
-    Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, of_function as line_of_function, rounded,
+    Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, names_beside, of_function as line_of_function, rounded,
 };
 #[cfg(feature = "enabled")]
 pub use document::Report;

@@ -27,7 +27,7 @@ pub(crate) struct Trend {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// Absent of a window if functions of several modules have this name: the figures are of all.
+    /// Absent if it is not known: of a window that a file of an earlier version has.
     pub(crate) module: Option<String>,
     pub(crate) file: String,
     pub(crate) line: u32,

@@ -1,6 +1,5 @@
 //! Functions that are searched, sorted and counted.
 
-use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -12,6 +11,7 @@ use super::trend;
 use crate::base::pattern;
 use crate::collect;
 use crate::export::Row;
+use crate::history::FunctionId;
 use crate::snapshot::Function;
 
 /// Seconds of the small chart in a row.
@@ -151,16 +151,13 @@ fn since_the_start(request: &Request, kept: Option<Kept>) -> Table {
         is_match.then(|| request.sort.of(function))
     });
     let order = request.order(keys, |at| (functions[at].name.as_str(), functions[at].module.as_str()));
-    let mut of_name: HashMap<&str, u32> = HashMap::new();
-    functions.iter().for_each(|function| *of_name.entry(&function.name).or_default() += 1);
     let row = |at: &usize| {
         let function = &functions[*at];
         let mut row = Row::of(function);
-        // The history has one series for all functions of a name.
-        let is_alone = of_name.get(function.name.as_str()) == Some(&1);
-        if let Some(kept) = kept.filter(|_| is_alone) {
-            row.recent = trend::recent(&function.name, kept, RECENT);
-            row.change = trend::change(&function.name, kept);
+        if let Some(kept) = kept {
+            let id = FunctionId { name: &function.name, module: &function.module };
+            row.recent = trend::recent(id, kept, RECENT);
+            row.change = trend::change(id, kept);
         }
         row
     };
