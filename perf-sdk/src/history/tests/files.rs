@@ -339,8 +339,10 @@ fn a_file_without_modules_is_read_and_goes_on_with_them() {
     let window = (start + 400, start + 700);
     let counts = ["a", "b", ""].map(|one| history.times(module(one), window).value().map(|times| times.count()));
     assert!(matches!(counts, [Some(a), Some(b), None] if a >= 280 && b == 3 * a), "{counts:?}");
-    let named = history.times_named("work", (start, start + 700));
-    assert_eq!(named.coverage().seconds, history.times(module(""), (start, start + 700)).coverage().seconds + 300);
+    let all = (start, start + 700);
+    let named = history.times_named("work", all);
+    let seconds = |of| history.times(module(of), all).coverage().seconds;
+    assert_eq!((named.coverage().seconds, seconds("a")), (seconds("") + seconds("b"), seconds("b")));
     assert_eq!(named.value().unwrap().count(), before + counts[0].unwrap() + counts[1].unwrap());
     assert!(history.times_named("wor", window).value().is_none());
     // One series of each module, and that of names only.
