@@ -46,6 +46,6 @@ pub use document::Report;
 #[cfg(feature = "serve")]
 pub(crate) use panels::{PANELS, Readings, Steps};
 #[cfg(feature = "serve")]
-pub(crate) use row::{Recent, Row, Trend};
+pub(crate) use row::{Recent, Row, Trend, self_bytes_per_call};
 #[cfg(feature = "serve")]
 pub(crate) use status::Status;

@@ -62,7 +62,7 @@ fn row(copied: Copied, range: Range) -> Option<Row> {
         p99_ns: quantile(0.99),
         self_ns: grown(&own).map(ns),
         self_cpu_ns: grown(&own_cpu).map(ns),
-        bytes_per_call: allocated.filter(|_| calls_in > 0.0).map(|bytes| bytes / calls_in),
+        self_bytes_per_call: allocated.filter(|_| calls_in > 0.0).map(|bytes| bytes / calls_in),
         live_bytes: live.last().map(|point| point.mean),
         name,
         ..Row::default()

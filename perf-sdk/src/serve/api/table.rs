@@ -10,7 +10,7 @@ use super::range::{Asked, Kept, kept};
 use super::trend;
 use crate::base::pattern;
 use crate::collect;
-use crate::export::Row;
+use crate::export::{Row, self_bytes_per_call};
 use crate::history::FunctionId;
 use crate::snapshot::Function;
 
@@ -33,11 +33,12 @@ pub(in crate::serve) enum Column {
     Cpu,
     OwnCpu,
     Bytes,
+    OwnBytes,
     Live,
 }
 
 impl Column {
-    pub(in crate::serve) const ALL: [(&'static str, Self); 13] = [
+    pub(in crate::serve) const ALL: [(&'static str, Self); 14] = [
         ("name", Self::Name),
         ("calls", Self::Calls),
         ("errors", Self::Errors),
@@ -50,6 +51,7 @@ impl Column {
         ("cpu", Self::Cpu),
         ("self_cpu", Self::OwnCpu),
         ("bytes", Self::Bytes),
+        ("self_bytes", Self::OwnBytes),
         ("live", Self::Live),
     ];
 
@@ -68,6 +70,7 @@ impl Column {
             Self::Cpu => row.cpu_ns,
             Self::OwnCpu => row.self_cpu_ns,
             Self::Bytes => row.bytes_per_call,
+            Self::OwnBytes => row.self_bytes_per_call,
             Self::Live => row.live_bytes,
         }
     }
@@ -89,6 +92,7 @@ impl Column {
             Self::Cpu => has_cpu.then_some(function.inclusive.cpu_ns as f64),
             Self::OwnCpu => has_cpu.then_some(function.exclusive.cpu_ns as f64),
             Self::Bytes => function.bytes.as_ref().and_then(|bytes| bytes.mean()),
+            Self::OwnBytes => self_bytes_per_call(function),
             Self::Live => function.live.map(|live| live.bytes as f64),
         }
     }

@@ -88,6 +88,7 @@ export class FunctionPage {
       of("CPU", row.cpu_ns, nanoseconds, "cpu"),
       of("self CPU", row.self_cpu_ns, nanoseconds, "self_cpu"),
       of("bytes/call", row.bytes_per_call, bytes),
+      of("self bytes/call", row.self_bytes_per_call, bytes),
       of("live", row.live_bytes, bytes),
       future ? of("polls", future.polls, count) : null,
       future ? of("longest poll", future.longest_poll_ns, nanoseconds) : null,

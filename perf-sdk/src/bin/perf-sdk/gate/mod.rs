@@ -21,6 +21,7 @@ mod counts;
 mod difference;
 mod holm;
 mod instructions;
+mod left;
 mod options;
 mod paired;
 mod program;
