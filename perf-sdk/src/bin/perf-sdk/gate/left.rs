@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -86,6 +86,8 @@ fn start() {
             let left = left();
             if let Some(program) = left.program {
                 let _ = kill_process(program, Signal::KILL);
+                // Until then it may write once more. Its number stays its own.
+                let _ = waitid(WaitId::Pid(program), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             }
             left.folders.iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
             let _ = emulate_default_handler(signal);
