@@ -139,12 +139,22 @@ pub(crate) fn labels_of(client: &Client) -> Result<Vec<String>, Failure> {
     Ok(labels)
 }
 
-/// By the title of the series; with a label, without it, and only those that have this value.
+/// By the title of the series; with a label, without it, and only those that have this value. Two
+/// functions may be in two modules, so their module is no part of the title, unless several have
+/// the name.
 fn side(columns: &Columns, of: Option<(&str, &str)>) -> Side {
+    let is_alone = |name: &str, function: &str| {
+        let has_name =
+            |column: &&Column| column.name == name && column.labels.get("function").is_some_and(|of| of == function);
+        columns.series.iter().filter(has_name).count() < 2
+    };
     let meant = columns.series.iter().filter_map(|column| {
         let mut labels = column.labels.clone();
         if let Some((label, value)) = of {
             labels.remove(label).filter(|found| found == value)?;
+            if label == "function" && is_alone(&column.name, value) {
+                labels.remove("module");
+            }
         }
         Some((column, labels))
     });
