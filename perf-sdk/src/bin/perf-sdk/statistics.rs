@@ -111,12 +111,20 @@ const LEAST_ERRORS: f64 = 6.0;
 
 /// The latest shift of a series: since when it is as it is. `None` if it is as it always was.
 pub(crate) fn latest_shift(values: &[f64]) -> Option<Shift> {
+    let (from, at) = latest_place(values)?;
+    // There may be further levels before it, of which the last one counts.
+    let from = from + latest_place(&values[from..at]).map_or(0, |(_, begin)| begin);
+    Some(described(values, from, at))
+}
+
+/// The place of the latest shift, and that of the one before it in whose rest it was found.
+fn latest_place(values: &[f64]) -> Option<(usize, usize)> {
     let (mut begin, mut latest) = (0, None);
     while let Some((at, _)) = split(&values[begin..]).filter(|found| is_shift(&values[begin..], *found)) {
         latest = Some((begin, begin + at));
         begin += at;
     }
-    latest.map(|(from, at)| described(values, from, at))
+    latest
 }
 
 /// The shift at this place, of the level that began at `from`.
