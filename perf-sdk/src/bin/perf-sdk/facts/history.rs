@@ -73,7 +73,7 @@ const SHORTEST_SECONDS: u64 = 60;
 /// The share by which a newer level must differ from that of a longer time.
 const OTHER_LEVEL: f64 = 0.2;
 /// Steps on each side of a shift that are asked for again, as short as they are kept.
-const AROUND: u64 = 8;
+const AROUND: [u64; 3] = [8, 4, 2];
 
 /// The answer of the endpoint.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -155,11 +155,7 @@ pub(crate) fn ask(client: &Client, names: &str, of: Of, steps: u64, limit: usize
     let since = |column: &Column| shifts.get(&title(&column.name, &column.labels)).copied();
     let mut series: Vec<Series> = columns.series.iter().filter_map(|column| summed(column, since(column))).collect();
     let matching = series.len();
-    let change = |series: &Series| series.since.map_or(0.0, |since| ratio(since.before, since.after));
-    series.sort_by(|a, b| {
-        let by_change = b.since.is_some().cmp(&a.since.is_some()).then(change(b).total_cmp(&change(a)));
-        by_change.then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
-    });
+    rank(&mut series);
     series.truncate(limit);
     let to = columns.times.last().map_or(0, |last| last + columns.step);
     for one in &mut series {
@@ -178,6 +174,23 @@ pub(crate) fn ask(client: &Client, names: &str, of: Of, steps: u64, limit: usize
     })
 }
 
+/// Those that changed first, and of these, those that are up. Of one figure, what changed by most;
+/// of several, what changed by the largest factor.
+fn rank(series: &mut [Series]) {
+    let is_one = series.windows(2).all(|pair| pair[0].name == pair[1].name);
+    let change = |since: Since| match is_one {
+        true => (since.after - since.before).abs(),
+        false => ratio(since.before, since.after),
+    };
+    let key =
+        |series: &Series| series.since.map_or((0, 0.0), |since| (1 + u8::from(since.direction == "up"), change(since)));
+    series.sort_by(|a, b| {
+        let ((a_kind, a_change), (b_kind, b_change)) = (key(a), key(b));
+        let by_change = b_kind.cmp(&a_kind).then(b_change.total_cmp(&a_change));
+        by_change.then_with(|| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)))
+    });
+}
+
 /// The latest shift of each series that has one, by its title.
 fn shifts(client: &Client, names: &str, of: Of) -> Result<BTreeMap<String, Since>, Failure> {
     let mut found: BTreeMap<String, Since> = BTreeMap::new();
@@ -187,7 +200,18 @@ fn shifts(client: &Client, names: &str, of: Of) -> Result<BTreeMap<String, Since
             Of::Last(_) => Of::Last(seconds),
             Of::Range(range) => Of::Range(Range { from: Moment(range.to.0.saturating_sub(seconds)), ..range }),
         };
-        let columns = columns_of(client, names, part, seconds.div_ceil(STEPS))?;
+        let step = seconds.div_ceil(STEPS);
+        let mut columns = columns_of(client, names, part, step)?;
+        // The begin of what is kept may be kept in longer steps, and then all have these.
+        if let Some(known) = known(&columns).filter(|_| columns.step > step) {
+            let later = Range { from: Moment(known.from.0 + columns.step), ..known };
+            if later.from < later.to {
+                let again = columns_of(client, names, Of::Range(later), step)?;
+                if again.step < columns.step {
+                    columns = again;
+                }
+            }
+        }
         for column in &columns.series {
             let Some(since) = since_of(column, &columns.times, columns.step) else { continue };
             let known = found.entry(title(&column.name, &column.labels)).or_insert(since);
@@ -229,22 +253,28 @@ fn since_of(column: &Column, times: &[u64], step: u64) -> Option<Since> {
 
 /// Looks for the shift's place in steps that are as short as they are kept.
 fn refine(client: &Client, series: &Series, since: &mut Since) -> Result<(), Failure> {
-    if since.within_seconds <= 1 {
-        return Ok(());
-    }
-    let around = AROUND * since.within_seconds;
-    let from = Moment(since.unix_seconds.saturating_sub(around));
-    let range = Range { from, to: Moment(since.unix_seconds + around) };
-    let columns = columns_of(client, &exactly(&series.name, &series.labels), Of::Range(range), 1)?;
-    let is_it = |column: &&Column| column.name == series.name && column.labels == series.labels;
-    let Some(column) = columns.series.iter().find(is_it).filter(|_| columns.step < since.within_seconds) else {
-        return Ok(());
-    };
-    let known: Vec<(u64, f64)> =
-        columns.times.iter().zip(&column.mean).filter_map(|(time, value)| Some((*time, (*value)?))).collect();
-    let values: Vec<f64> = known.iter().map(|(_, value)| *value).collect();
-    if let Some(at) = place_of_shift(&values) {
-        (since.unix_seconds, since.within_seconds) = (known[at].0, columns.step);
+    let (coarse, name) = (since.within_seconds, exactly(&series.name, &series.labels));
+    for steps in AROUND {
+        if coarse <= 1 {
+            break;
+        }
+        let around = steps * coarse;
+        let from = Moment(since.unix_seconds.saturating_sub(around));
+        let range = Range { from, to: Moment(since.unix_seconds + around) };
+        let columns = columns_of(client, &name, Of::Range(range), 1)?;
+        // A part of it may be kept in longer steps, and then all have these.
+        if columns.step >= coarse {
+            continue;
+        }
+        let is_it = |column: &&Column| column.name == series.name && column.labels == series.labels;
+        let Some(column) = columns.series.iter().find(is_it) else { break };
+        let known: Vec<(u64, f64)> =
+            columns.times.iter().zip(&column.mean).filter_map(|(time, value)| Some((*time, (*value)?))).collect();
+        let values: Vec<f64> = known.iter().map(|(_, value)| *value).collect();
+        if let Some(at) = place_of_shift(&values) {
+            (since.unix_seconds, since.within_seconds) = (known[at].0, columns.step);
+        }
+        break;
     }
     Ok(())
 }
@@ -353,6 +383,40 @@ mod tests {
         let shown = summed(&column((0..40).map(value)), Some(since)).unwrap();
         assert_eq!((shown.latest, shown.lowest, shown.highest), (Some(3.0), Some(1.0), Some(3.0)));
         assert!(summed(&column(std::iter::repeat_n(None, 40)), None).is_none());
+    }
+
+    #[test]
+    fn what_is_up_by_most_comes_first() {
+        let of = |name: &str, function: &str, since: Option<(f64, f64)>| Series {
+            name: name.to_owned(),
+            labels: [("function".to_owned(), function.to_owned())].into(),
+            since: since.map(|(before, after)| Since {
+                unix_seconds: 0,
+                within_seconds: 1,
+                age_seconds: 0,
+                direction: if after > before { "up" } else { "down" },
+                before,
+                after,
+                low: 0.0,
+                high: 0.0,
+                is_sure: true,
+            }),
+            ..Series::default()
+        };
+        let order = |mut all: Vec<Series>| {
+            rank(&mut all);
+            all.iter().map(|one| one.labels["function"].clone()).collect::<Vec<_>>()
+        };
+        let all = |second: &str| {
+            vec![
+                of("p99", "level", None),
+                of("p99", "short", Some((1e-6, 100e-6))),
+                of("p99", "down", Some((0.2, 0.1))),
+                of(second, "long", Some((0.01, 0.05))),
+            ]
+        };
+        assert_eq!(order(all("p99")), ["long", "short", "down", "level"]);
+        assert_eq!(order(all("p50")), ["short", "long", "down", "level"], "of several figures, by the factor");
     }
 
     #[test]
