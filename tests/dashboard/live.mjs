@@ -58,7 +58,7 @@ async function truth(running, address) {
   }));
   const [shown, answered, scraped] = [await read(), await of("api/v1/functions?limit=500"), samples(await of("metrics", "text"))];
   same(shown.map((row) => row.name).sort(), ["answer", "search", "search"].sort(), "functions of one name are kept apart");
-  const keys = { calls: "calls", errors: "errors", running: "running", p50: "p50_ns", p95: "p95_ns", p99: "p99_ns", total: "total_ns", self: "self_ns", cpu: "cpu_ns", self_cpu: "self_cpu_ns", bytes: "bytes_per_call", live: "live_bytes" };
+  const keys = { calls: "calls", errors: "errors", running: "running", p50: "p50_ns", p95: "p95_ns", p99: "p99_ns", total: "total_ns", self: "self_ns", cpu: "cpu_ns", self_cpu: "self_cpu_ns", bytes: "bytes_per_call", self_bytes: "self_bytes_per_call", live: "live_bytes" };
   let compared = 0;
   for (const row of shown) {
     const what = `${row.module}::${row.name}`;

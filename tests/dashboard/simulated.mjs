@@ -197,7 +197,7 @@ export class Program {
       name: n === 0 ? "main_loop" : `Store<K, V>::operation_${n}`, module: `shop::part_${n % 7}`, file: "src/store.rs", line: n + 1,
       calls, errors: n % 5 ? 0 : n, cancelled: 0, running: n % 3, p50_ns: 1e5 * (n + 1), p95_ns: 3e5 * (n + 1), p99_ns: n % 9 === 8 ? null : 1e6 * (n + 1),
       total_ns: 4e9 / (n + 1), self_ns: 2e9 / (n + 1), cpu_ns: 1.5e9 / (n + 1), self_cpu_ns: 1e9 / (n + 1),
-      bytes_per_call: this.has_allocations ? 512 * n : null, live_bytes: this.has_allocations ? 4096 * n : null,
+      bytes_per_call: this.has_allocations ? 512 * n : null, self_bytes_per_call: this.has_allocations ? 256 * n : null, live_bytes: this.has_allocations ? 4096 * n : null,
       samples: is_sampled ? Math.floor(calls / 64) : calls, one_in: is_sampled ? 64 : 1, total_error_ns: is_sampled ? 1e8 / (n + 1) : null, self_error_ns: is_sampled ? 1e8 / (n + 1) : null,
       p50_band_ns: is_sampled ? [0.9e5 * (n + 1), 1.1e5 * (n + 1)] : null, p95_band_ns: null, p99_band_ns: null, weak: n % 16 === 5 ? ["p99", "self"] : [],
       estimated_calls: n % 11 === 10 ? 1000 : 0, rests: false, is_lazy: n % 13 === 12, last_error: null,
@@ -207,7 +207,7 @@ export class Program {
   }
 
   table({ q = "", sort = "self", order = "descending", limit = "50", offset = "0", from, to }) {
-    const key = { name: (r) => r.name, calls: (r) => r.calls, errors: (r) => r.errors, running: (r) => r.running, p50: (r) => r.p50_ns, p95: (r) => r.p95_ns, p99: (r) => r.p99_ns, total: (r) => r.total_ns, self: (r) => r.self_ns, cpu: (r) => r.cpu_ns, self_cpu: (r) => r.self_cpu_ns, bytes: (r) => r.bytes_per_call, live: (r) => r.live_bytes }[sort];
+    const key = { name: (r) => r.name, calls: (r) => r.calls, errors: (r) => r.errors, running: (r) => r.running, p50: (r) => r.p50_ns, p95: (r) => r.p95_ns, p99: (r) => r.p99_ns, total: (r) => r.total_ns, self: (r) => r.self_ns, cpu: (r) => r.cpu_ns, self_cpu: (r) => r.self_cpu_ns, bytes: (r) => r.bytes_per_call, self_bytes: (r) => r.self_bytes_per_call, live: (r) => r.live_bytes }[sort];
     const sign = order === "ascending" ? 1 : -1;
     let rows = Array.from({ length: this.functions }, (_, n) => this.row(n)).filter((row) => `${row.module}::${row.name}`.toLowerCase().includes(q.toLowerCase()));
     rows.sort((a, b) => sign * (key(a) > key(b) ? 1 : key(a) < key(b) ? -1 : 0) || (a.name < b.name ? -1 : 1));
@@ -224,7 +224,7 @@ export class Program {
     const range = this.kept ? this.range(given) : { from: 0, to: 0, step: 0, is_clamped: false };
     const columns = this.kept ? Array.from({ length: 90 }, (_, n) => (n < 5 ? null : Array.from({ length: 8 }, (_, row) => [row + 2, Math.floor(90 * noise(n, row) / (1 + Math.abs(row - 3)))]).filter(([, calls]) => calls > 0))) : [];
     return {
-      kept: this.kept, range, function: this.row(at), is_shared: false, charts: this.charts(range, [given.name]),
+      kept: this.kept, range, function: this.row(at), charts: this.charts(range, [given.name]),
       heatmap: this.kept ? { from: range.from, step: Math.ceil((range.to - range.from) / 90), rows_ns: Array.from({ length: 14 }, (_, row) => 10 ** (4 + row / 5)), columns } : null,
       callers: [{ name: "main_loop", module: "shop", calls: 900, total_ns: 3e9 }, { name: "", module: "", calls: 3, total_ns: 2e6 }],
       callees: [{ name: "Store<K, V>::operation_2", module: "shop::part_2", calls: 12000, total_ns: 1e9 }],

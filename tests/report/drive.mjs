@@ -152,7 +152,7 @@ const scenarios = {
     const { page, complaints } = seen;
     await loaded(seen);
     const api = await program.get("api/v1/functions?limit=500");
-    const keys = { calls: "calls", errors: "errors", running: "running", p50: "p50_ns", p95: "p95_ns", p99: "p99_ns", total: "total_ns", self: "self_ns", cpu: "cpu_ns", self_cpu: "self_cpu_ns", bytes: "bytes_per_call", live: "live_bytes" };
+    const keys = { calls: "calls", errors: "errors", running: "running", p50: "p50_ns", p95: "p95_ns", p99: "p99_ns", total: "total_ns", self: "self_ns", cpu: "cpu_ns", self_cpu: "self_cpu_ns", bytes: "bytes_per_call", self_bytes: "self_bytes_per_call", live: "live_bytes" };
     const shown = await table(page);
     same(shown.map(({ name }) => name).sort(), api.rows.map(({ name }) => name).sort(), "functions");
     let compared = 0;

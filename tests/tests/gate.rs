@@ -1,11 +1,12 @@
 //! The regression gate, with real programs. How often it is wrong: `src/bin/gate_bars.rs`.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::{env, fs};
 
 use perf_sdk::bench::Bench;
-use perf_sdk_tests::has;
+use perf_sdk_tests::{has, until};
 use serde_json::Value;
 
 #[global_allocator]
@@ -91,6 +92,30 @@ fn regressions(report: &Value, name: &str) -> Vec<(String, String)> {
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(function, figure)| ((*function).to_owned(), (*figure).to_owned())).collect()
+}
+
+#[test]
+fn a_check_that_a_signal_ends_leaves_nothing() {
+    for signal in ["INT", "TERM"] {
+        let folder = Folder::new(&format!("signal-{signal}"));
+        let (version, scratch) = (folder.version("plain"), folder.path.join("scratch"));
+        fs::create_dir(&scratch).expect("a folder");
+        let mut check = Command::new("env")
+            .args([&format!("--default-signal={signal}"), COMMAND_LINE, "check", &version, &version])
+            .args(["--time=fail", "--pairs=1001", "--instructions=off"])
+            .env("TMPDIR", &scratch)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the command line");
+        let entries = || fs::read_dir(&scratch).expect("a folder").count();
+        until("the check to have a folder", || entries() > 0);
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(check.id().to_string()).status();
+        assert!(sent.expect("kill").success());
+        let status = check.wait().expect("an end");
+        let number = if signal == "INT" { 2 } else { 15 };
+        assert_eq!((status.signal(), entries()), (Some(number), 0), "{signal}: {status}");
+    }
 }
 
 /// Operations in a test, which the test below runs by the command line.

@@ -38,6 +38,7 @@ const SEARCH_EVERY: u32 = 6;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FunctionSums<'a> {
     pub(crate) name: &'static str,
+    pub(crate) module: &'static str,
     /// Whether it is read every second.
     pub(crate) is_often: bool,
     /// Whether it was not there at the reading before.
@@ -53,9 +54,10 @@ pub(crate) struct FunctionSums<'a> {
     pub(crate) times: &'a Histogram,
 }
 
-/// All sites of one name.
+/// All sites of one name in one module, as a row of a snapshot.
 struct Function {
     name: &'static str,
+    module: &'static str,
     has_cpu: bool,
     has_bytes: bool,
     is_wanted: bool,
@@ -108,6 +110,7 @@ impl Function {
         self.allocated_bytes = self.allocated_bytes.max(allocated_bytes.max(0) as u64);
         FunctionSums {
             name: self.name,
+            module: self.module,
             is_often: self.is_often,
             is_new: !std::mem::replace(&mut self.is_known, true),
             calls,
@@ -124,7 +127,7 @@ impl Function {
 /// All functions, in memory that is used again at each reading.
 pub(crate) struct FunctionFold {
     by_site: FastMap<*const Site, u32>,
-    by_name: HashMap<&'static str, u32>,
+    by_label: HashMap<(&'static str, &'static str), u32>,
     /// The names of functions that come before all others.
     wanted: Vec<String>,
     functions: Vec<Function>,
@@ -151,7 +154,7 @@ impl Default for FunctionFold {
     fn default() -> Self {
         Self {
             by_site: FastMap::default(),
-            by_name: HashMap::new(),
+            by_label: HashMap::new(),
             wanted: Vec::new(),
             functions: Vec::new(),
             chosen: Vec::with_capacity(MOST),
@@ -229,13 +232,15 @@ impl FunctionFold {
         if let Some(index) = self.by_site.get(&ptr::from_ref(site)) {
             return *index as usize;
         }
-        let name = site.label().name.as_str();
-        let index = *self.by_name.entry(name).or_insert(self.functions.len() as u32);
+        let label = site.label();
+        let (name, module) = (label.name.as_str(), label.module.as_str());
+        let index = *self.by_label.entry((module, name)).or_insert(self.functions.len() as u32);
         let options = site.options();
         let has_bytes = options.alloc && memory::is_counting();
         if index as usize == self.functions.len() {
             self.functions.push(Function {
                 name,
+                module,
                 has_cpu: options.cpu,
                 has_bytes,
                 is_wanted: self.wanted.iter().any(|wanted| wanted == name),

@@ -44,5 +44,5 @@ pub use report::table;
 #[cfg(feature = "serve")]
 pub(crate) use report::{
     Chart, ERRORS, Line, OfFunctions, PANELS, QUANTILES, RATE, Readings, Recent, Role, Row, Status, Steps, Trend,
-    line_of_function, rounded,
+    line_of_function, names_beside, rounded, self_bytes_per_call,
 };

@@ -208,7 +208,9 @@ impl Figures for Live<'_> {
         names.extend(self.now.readings.0.iter().map(|reading| reading.description.name.to_owned()));
         for info in self.past.iter().flat_map(Past::series) {
             names.push(info.name.clone());
-            names.extend(info.labels.iter().map(|(_, value)| value.clone()));
+            // A module is no name of what can be asked for.
+            let values = info.labels.iter().filter(|(label, _)| label != "module");
+            names.extend(values.map(|(_, value)| value.clone()));
         }
         names
     }

@@ -12,6 +12,8 @@ use crate::target::{Figure, Missing, Window};
 
 /// The longest window that a history covers.
 pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// Seconds between two readings of what goes on, at most.
+const ENDED_BEFORE: u32 = 15;
 /// The share of a window that must be known for a trend.
 const COVERED: f64 = 0.9;
 
@@ -48,23 +50,50 @@ impl<'a> Past<'a> {
         Ok((to.saturating_sub(window.length.as_secs_f64().ceil() as u32), to))
     }
 
-    fn of_function(&self, function: &str, series: usize) -> Option<SeriesId> {
-        self.history.find(FUNCTION_SERIES[series].0, &[("function", function)])
+    /// Of all functions of this name, of whichever module.
+    fn of_function(&self, function: &str, series: usize) -> Option<Vec<SeriesId>> {
+        let all: Vec<SeriesId> = self.history.find_named(series, function).collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// What counters grew by together.
+    fn grown(&self, all: &[SeriesId], (from, to): (u32, u32)) -> Result<(f64, Coverage), Missing> {
+        let found = all.iter().filter_map(|id| match self.history.change(*id, from, to) {
+            Answer::Found(grown, covered) => Some((grown, covered)),
+            Answer::Empty(_) | Answer::NotCovered => None,
+        });
+        found.reduce(|(a, one), (b, other)| (a + b, one.with(other))).ok_or(Missing::NoData)
+    }
+
+    /// The sum of the latest values, but for what ended before.
+    fn latest(&self, all: &[SeriesId], (from, to): (u32, u32)) -> Result<Figure, Missing> {
+        let found: Vec<(Point, Coverage)> = all
+            .iter()
+            .filter_map(|id| {
+                let (_, covered) = found(self.history.average(*id, from, to)).ok()?;
+                Some((self.history.points(*id, from, to).last()?, covered))
+            })
+            .collect();
+        let end = |point: &Point| point.from + point.seconds;
+        let newest = found.iter().map(|(point, _)| end(point)).max().ok_or(Missing::NoData)?;
+        let sum = found.iter().filter(|(point, _)| end(point) + ENDED_BEFORE >= newest).map(|(point, _)| point.mean);
+        let covered = found.iter().fold(Coverage::default(), |all, (_, covered)| all.with(*covered));
+        figure_of(sum.sum(), u64::from(covered.seconds), covered)
     }
 
     /// `Unknown` if the history has no such function.
     pub(super) fn calls(&self, function: &str, figure: CallFigure, window: Window) -> Result<Figure, Missing> {
         let counted = self.of_function(function, CALLS).ok_or(Missing::Unknown)?;
         let (from, to) = self.seconds(window)?;
-        let growth = |series| found(self.history.change(series, from, to));
-        let calls = || growth(counted);
+        let growth = |series: Vec<SeriesId>| self.grown(&series, (from, to));
+        let calls = || self.grown(&counted, (from, to));
         // Of a function that is never measured there is no such series.
         let per_second = |series: usize, lacking: &str| {
             let series = self.of_function(function, series).ok_or_else(|| unavailable(lacking))?;
             let ((sum, covered), (calls, _)) = (growth(series)?, calls()?);
             figure_of(sum / f64::from(covered.seconds), calls as u64, covered)
         };
-        let times = || match self.history.times(function, from, to) {
+        let times = || match self.history.times_named(function, (from, to)) {
             Answer::Found(times, covered) => Ok((times, covered)),
             Answer::Empty(_) | Answer::NotCovered => Err(Missing::NoData),
         };
@@ -96,7 +125,7 @@ impl<'a> Past<'a> {
             CallFigure::Allocated => per_second(ALLOCATED, NO_BYTES),
             CallFigure::Live => {
                 let series = self.of_function(function, LIVE).ok_or_else(|| unavailable(NO_HEAP))?;
-                self.gauge(series, Aggregate::Latest, (from, to))
+                self.latest(&series, (from, to))
             }
         }
     }
@@ -168,8 +197,12 @@ impl<'a> Past<'a> {
         counted.map(grown).reduce(|sum, grown| sum + grown)
     }
 
+    /// Each name once.
     pub(super) fn functions(&self) -> Vec<String> {
-        self.history.functions().collect()
+        let mut names: Vec<String> = self.history.functions().map(|function| function.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     pub(super) fn newest(&self) -> u32 {

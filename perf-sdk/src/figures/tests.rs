@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::histogram::Histogram;
-use crate::history::{FunctionReading, History, Pace};
+use crate::history::{FunctionId, FunctionReading, History, Pace};
 use crate::reading::{Absence, Description, Labels, Reading, Unit};
 use crate::snapshot::{self, Calls, Function, Live as LiveHeap, Snapshot, Totals};
 use crate::target::{Judgement, Moment, Status, Targets};
@@ -70,7 +70,7 @@ impl Program {
             let mut round = self.history.round(START + self.second).expect("a new second");
             self.readings.0.iter().for_each(|reading| round.reading(reading));
             let reading = FunctionReading {
-                name: "search",
+                function: FunctionId { name: "search", module: "shop" },
                 calls: self.times.count(),
                 errors: self.errors,
                 self_ns: 100_000_000 * (self.second + 1),

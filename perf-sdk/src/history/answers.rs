@@ -48,6 +48,20 @@ impl Coverage {
         self.seconds += covered;
     }
 
+    /// What two answers are of together, if each is of a part of what is asked for: of the longer one
+    /// where both are of the same time.
+    pub(crate) fn with(self, other: Self) -> Self {
+        match (self.seconds, other.seconds) {
+            (0, _) => other,
+            (_, 0) => self,
+            (a, b) => {
+                let (from, to) = (self.from.min(other.from), self.to.max(other.to));
+                let is_apart = self.to <= other.from || other.to <= self.from;
+                Self { from, to, seconds: if is_apart { a + b } else { a.max(b) } }
+            }
+        }
+    }
+
     /// The share of a window of which something is known, from 0 to 1.
     pub(crate) fn share(&self, from: u32, to: u32) -> f64 {
         let window = f64::from(to.saturating_sub(from));

@@ -122,6 +122,12 @@ impl Blocks {
         is_beginning && rest.is_empty()
     }
 
+    /// Whether what was stored there begins with these bytes.
+    pub(super) fn begins_with(&self, first: u32, bytes: &[u8]) -> bool {
+        let mut stored = self.stored(first);
+        bytes.iter().all(|byte| stored.next() == Some(*byte))
+    }
+
     /// The bytes that were stored there.
     pub(super) fn stored(&self, first: u32) -> impl Iterator<Item = u8> {
         self.list(first).flat_map(|(_, block)| block.body.iter().take(usize::from(block.head.used)).copied())

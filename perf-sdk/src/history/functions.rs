@@ -11,7 +11,8 @@
 //! Some functions are read every 10 seconds. They have no part in the entries of single seconds,
 //! and their differences are added to the entry of 10 seconds when it is made.
 
-use super::blocks::NONE;
+use super::blocks::{Blocks, NONE};
+use super::identity::{BETWEEN, FunctionId};
 use super::levels::{self, TIMES_LEVELS, TIMES_POINTS, TIMES_SECONDS};
 use super::memory::{BODY, Block};
 use super::ring::Ring;
@@ -21,7 +22,7 @@ use crate::histogram::{CELLS, Histogram, Scale};
 
 /// Functions, at most.
 pub(super) const MOST_FUNCTIONS: usize = 200;
-/// Bytes of a function's name, at most.
+/// Bytes of a function's name and module, at most.
 pub(super) const LONGEST_NAME: usize = 1_000;
 /// The shares of the levels in the memory for differences, in sixteenths.
 const SHARES: [usize; TIMES_LEVELS] = [2, 3, 3, 3, 2, 3];
@@ -45,9 +46,11 @@ pub(crate) enum Pace {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// The list of blocks with the name, or [`NONE`]: the place is free.
+    /// The list of blocks with name and module, or [`NONE`]: the place is free.
     name: u32,
     hash: u32,
+    /// The hash of the name alone.
+    named: u32,
     scale: Scale,
     /// The list of blocks with the histogram of the latest round.
     base: u32,
@@ -87,6 +90,8 @@ pub(super) struct Functions {
     old: Vec<(u16, u32)>,
     /// One histogram in bits.
     written: Vec<u8>,
+    /// The name and the module of one function.
+    key: Vec<u8>,
 }
 
 impl Functions {
@@ -106,10 +111,12 @@ impl Functions {
             counts: vec![0; CELLS],
             old: Vec::with_capacity(CELLS),
             written: vec![0; sparse::LONGEST],
+            key: Vec::with_capacity(LONGEST_NAME),
         })
     }
 
-    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 21) + 2 * PARTS + ENTRY + CELLS * 32 + sparse::LONGEST;
+    const SCRATCH: usize =
+        MOST_FUNCTIONS * (size_of::<Slot>() + 21) + 2 * PARTS + ENTRY + CELLS * 32 + sparse::LONGEST + LONGEST_NAME;
 
     /// All memory that it holds, but for names and baselines, which are in the blocks of the
     /// series.
@@ -129,7 +136,7 @@ impl Functions {
         }
     }
 
-    /// Scale, since when, and name of the function with this number.
+    /// Scale, since when, name and module of the function with this number, as bytes.
     pub(super) fn named<'a>(
         &self,
         table: &'a SeriesTable,
@@ -144,12 +151,27 @@ impl Functions {
         self.slots.iter_mut().for_each(|slot| slot.seen = 0);
     }
 
-    fn find(&self, table: &SeriesTable, name: &str) -> Option<usize> {
-        let hash = super::series::hash(name.as_bytes());
-        let has_name =
-            |slot: &Slot| slot.hash == hash && slot.name != NONE && table.blocks().holds(slot.name, name.as_bytes());
+    fn find(&self, table: &SeriesTable, key: &[u8]) -> Option<usize> {
+        let hash = super::series::hash(key);
+        let has_name = |slot: &Slot| slot.hash == hash && slot.name != NONE && table.blocks().holds(slot.name, key);
         let guessed = self.slots.get(self.guess).is_some_and(has_name).then_some(self.guess);
         guessed.or_else(|| self.slots.iter().position(has_name))
+    }
+
+    fn number_of(&self, table: &SeriesTable, function: FunctionId<'_>) -> Option<usize> {
+        let mut key = Vec::with_capacity(function.length());
+        function.write(&mut key);
+        self.find(table, &key)
+    }
+
+    /// The functions of this name, of whichever module.
+    pub(super) fn of_name(&self, table: &SeriesTable, name: &str) -> impl Iterator<Item = u8> {
+        let hash = super::series::hash(name.as_bytes());
+        self.numbers().filter(move |number| {
+            let slot = &self.slots[usize::from(*number)];
+            // PERF: the names of others are not read.
+            slot.named == hash && is_named(table.blocks(), slot.name, name)
+        })
     }
 
     /// Differences of functions that are read every 10 seconds are those of this interval.
@@ -167,15 +189,19 @@ impl Functions {
         &mut self,
         table: &mut SeriesTable,
         now: u32,
-        name: &str,
+        function: FunctionId<'_>,
         times: &Histogram,
         (pace, before): (Pace, Option<u32>),
     ) -> Option<Pace> {
-        let found = self.find(table, name).or_else(|| {
-            let at = self.add(table, now, name, times.scale())?;
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        function.write(&mut key);
+        let found = self.find(table, &key).or_else(|| {
+            let at = self.add(table, now, function, times.scale())?;
             self.slots[at].fine_since = if pace == Pace::Ten { NEVER } else { now };
             Some(at)
         });
+        self.key = key;
         let Some(at) = found.filter(|at| self.slots[*at].scale == times.scale()) else {
             table.counts.refused_functions += 1;
             return None;
@@ -308,23 +334,33 @@ impl Functions {
     }
 
     /// A place for a new function: a free one, or that of who is missing for longest.
-    fn add(&mut self, table: &mut SeriesTable, now: u32, name: &str, scale: Scale) -> Option<usize> {
+    fn add(&mut self, table: &mut SeriesTable, now: u32, function: FunctionId<'_>, scale: Scale) -> Option<usize> {
         let free = self.slots.iter().position(|slot| slot.name == NONE);
         let at = free.or_else(|| (self.slots.len() < MOST_FUNCTIONS).then_some(self.slots.len())).or_else(|| {
             let missing = (0..self.slots.len()).filter(|at| self.slots[*at].seen + 1 < now);
             missing.min_by_key(|at| self.slots[*at].seen)
         })?;
-        self.define(table, at, name, scale, now).then_some(at)
+        self.define(table, at, function, scale, now).then_some(at)
     }
 
     /// Gives a number to a function.
-    pub(super) fn define(&mut self, table: &mut SeriesTable, at: usize, name: &str, scale: Scale, since: u32) -> bool {
-        if at >= MOST_FUNCTIONS || name.len() > LONGEST_NAME {
+    pub(super) fn define(
+        &mut self,
+        table: &mut SeriesTable,
+        at: usize,
+        function: FunctionId<'_>,
+        scale: Scale,
+        since: u32,
+    ) -> bool {
+        if at >= MOST_FUNCTIONS || function.length() > LONGEST_NAME {
             return false;
         }
+        let mut key = Vec::with_capacity(function.length());
+        function.write(&mut key);
         let unused = Slot {
             name: NONE,
-            hash: super::series::hash(name.as_bytes()),
+            hash: super::series::hash(&key),
+            named: super::series::hash(function.name.as_bytes()),
             scale,
             base: NONE,
             base_count: 0,
@@ -337,8 +373,8 @@ impl Functions {
             self.slots.push(unused);
         }
         self.forget(table, at);
-        let is_there = (0..super::blocks::Blocks::needed(name.len())).all(|_| table.make_room());
-        let stored = is_there.then(|| table.blocks_mut().store(std::iter::once(name.as_bytes()))).flatten();
+        let is_there = (0..Blocks::needed(key.len())).all(|_| table.make_room());
+        let stored = is_there.then(|| table.blocks_mut().store(std::iter::once(&key[..]))).flatten();
         self.slots[at] = Slot { name: stored.unwrap_or(NONE), ..unused };
         if !self.added.contains(&(at as u8)) {
             self.added.push(at as u8);
@@ -526,12 +562,24 @@ impl Functions {
     pub(super) fn visit(
         &self,
         table: &SeriesTable,
-        name: &str,
+        function: FunctionId<'_>,
+        window: (u32, u32),
+        finest: usize,
+        each: impl FnMut(u32, u32, &[u8]),
+    ) -> Option<Scale> {
+        let at = self.number_of(table, function)?;
+        Some(self.visit_number(at as u8, window, finest, each))
+    }
+
+    /// The same of the function with this number.
+    pub(super) fn visit_number(
+        &self,
+        number: u8,
         (from, to): (u32, u32),
         finest: usize,
         mut each: impl FnMut(u32, u32, &[u8]),
-    ) -> Option<Scale> {
-        let at = self.find(table, name)?;
+    ) -> Scale {
+        let at = usize::from(number);
         let slot = &self.slots[at];
         let starts = std::array::from_fn(|level| {
             let start = self.rings[level].start()? * TIMES_SECONDS[level];
@@ -560,8 +608,14 @@ impl Functions {
                 }
             }
         }
-        Some(slot.scale)
+        slot.scale
     }
+}
+
+/// Whether these blocks have a function of this name.
+fn is_named(blocks: &Blocks, key: u32, name: &str) -> bool {
+    let mut stored = blocks.stored(key);
+    name.bytes().all(|byte| stored.next() == Some(byte)) && stored.next().is_none_or(|next| next == BETWEEN)
 }
 
 /// The cells of a block of a baseline.

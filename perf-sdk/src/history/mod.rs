@@ -9,6 +9,7 @@
 //! | `lane`, `predictor`, `bits`, `grid` | points of a series in some bits each |
 //! | `blocks`, `memory` | where they are kept |
 //! | `functions`, `sparse`, `ring` | differences of histograms |
+//! | `identity` | which function: name and module |
 //! | `marks` | what the program said, and when |
 //! | `answers`, `columns` | what is asked of a window: pure |
 //! | `file/` | the history outlives the process |
@@ -27,6 +28,7 @@ mod counts;
 mod file;
 mod functions;
 mod grid;
+mod identity;
 mod lane;
 mod levels;
 mod marks;
@@ -47,6 +49,7 @@ pub(crate) use answers::{Answer, Coverage};
 pub(crate) use columns::columns;
 pub(crate) use file::FileCounts;
 pub(crate) use functions::Pace;
+pub(crate) use identity::{FunctionId, OwnedId};
 pub(crate) use marks::LONGEST_MARK;
 #[cfg(feature = "serve")]
 pub(crate) use marks::Mark;

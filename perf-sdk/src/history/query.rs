@@ -1,14 +1,17 @@
 //! Questions of users: series by name, in columns.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use super::columns::{self, MOST_STEPS};
+use super::identity::{FunctionId, OwnedId};
 use super::of_process;
 use super::series::{SeriesId, SeriesInfo};
 use super::store::History;
 use crate::base::pattern;
 use crate::base::sort;
 use crate::error::Error;
+use crate::expression::nearest;
 use crate::reading::{Kind, Unit};
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries};
 
@@ -93,6 +96,47 @@ fn selectors(names: &str) -> Option<Vec<Selector>> {
     (!all.is_empty()).then_some(all)
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        let labels: Vec<String> = self.labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+        if labels.is_empty() { Ok(()) } else { write!(f, "{{{}}}", labels.join(",")) }
+    }
+}
+
+/// Names or labels of an answer, at most.
+const MOST_SAID: usize = 5;
+
+/// What could be meant by a selector that no series has: labels that there are of its name, or
+/// names like it.
+fn allowed_for(none: &Selector, all: &[Listed]) -> String {
+    let of_name: Vec<&HistorySeries> =
+        all.iter().map(|listed| &listed.series).filter(|series| pattern::matches(&none.name, &series.name)).collect();
+    let said = |mut texts: Vec<String>| {
+        texts.dedup();
+        let more = if texts.len() > MOST_SAID { ", …" } else { "" };
+        texts.truncate(MOST_SAID);
+        texts.join(", ") + more
+    };
+    if !of_name.is_empty() {
+        let labels = |series: &&HistorySeries| {
+            let labels = series.labels.clone().into_iter().collect();
+            Selector { name: series.name.clone(), labels }.to_string()
+        };
+        return format!("the labels that it has: {}", said(of_name.iter().map(labels).collect()));
+    }
+    let names = || all.iter().map(|listed| listed.series.name.as_str());
+    let parts = names().filter(|name| name.contains(&none.name)).map(str::to_owned).collect::<Vec<_>>();
+    let like = match parts.is_empty() {
+        true => nearest(&none.name, names()).map(str::to_owned).into_iter().collect(),
+        false => parts,
+    };
+    match like.is_empty() {
+        true => "series of the history, which are listed without names".to_owned(),
+        false => format!("series of the history, such as {}; all are listed without names", said(like)),
+    }
+}
+
 /// One series of the history, and where its values come from.
 struct Listed {
     series: HistorySeries,
@@ -104,12 +148,12 @@ struct Listed {
 type Question<'a> = &'a mut dyn FnMut(&History);
 
 /// What is listed, in no order.
-fn copied(history: &History) -> (Vec<SeriesInfo>, Vec<String>) {
+fn copied(history: &History) -> (Vec<SeriesInfo>, Vec<OwnedId>) {
     (history.series(), history.functions().collect())
 }
 
 /// All series, sorted by name and labels.
-fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<String>)) -> Vec<Listed> {
+fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<OwnedId>)) -> Vec<Listed> {
     // Of two that differ in their unit, the later one is kept.
     sort::sort_by_key(&mut stored, |info| Reverse(info.seen));
     let stored = stored.into_iter().map(|info| {
@@ -118,7 +162,7 @@ fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<String>)) -> Vec<Listed
     });
     let quantiles = functions.into_iter().flat_map(|function| {
         QUANTILES.map(|(name, _)| {
-            let labels = [("function".to_owned(), function.clone())].into();
+            let labels = function.id().labels().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
             let (name, kind, unit) = (name.to_owned(), Kind::Gauge, Unit::Seconds);
             Listed { series: HistorySeries { name, labels, kind, unit, ..HistorySeries::default() }, id: None }
         })
@@ -155,7 +199,7 @@ fn columns(ask: &dyn Fn(Question<'_>), query: &HistoryQuery) -> Result<HistoryCo
     let all = sorted(all);
     let is_none = |one: &&Selector| one.is_exact() && !all.iter().any(|listed| one.is_for(&listed.series));
     if let Some(none) = selectors.iter().find(is_none) {
-        return Err(wrong("names", &none.name, "series of the history, which are listed without names"));
+        return Err(wrong("names", &none.to_string(), &allowed_for(none, &all)));
     }
     let to = query.to.unwrap_or(u64::from(newest) + 1);
     let from = query.from.unwrap_or(to.saturating_sub(USUAL_WINDOW));
@@ -200,7 +244,8 @@ fn fill(ask: &dyn Fn(Question<'_>), one: &mut Listed, (from, to): (u32, u32), st
         return (columns.from, columns.step);
     }
     let Some((_, q)) = QUANTILES.iter().find(|(name, _)| *name == series.name) else { return (from, step) };
-    let function = series.labels.get("function").map_or("", String::as_str);
+    let of = |label: &str| series.labels.get(label).map_or("", String::as_str);
+    let function = FunctionId { name: of("function"), module: of("module") };
     let mut found = (from, step, Vec::new());
     ask(&mut |history| found = history.times_columns(function, from, to, step));
     let seconds = |ns: f64| ns * 1e-9;
@@ -211,6 +256,34 @@ fn fill(ask: &dyn Fn(Question<'_>), one: &mut Listed, (from, to): (u32, u32), st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_there_is_answered_with_what_could_be_meant() {
+        let listed = |name: &str, labels: &[(&str, &str)]| {
+            let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
+            Listed { series: HistorySeries { name: name.to_owned(), labels, ..HistorySeries::default() }, id: None }
+        };
+        let all = [
+            listed("queue_depth", &[]),
+            listed("slow_queries_total", &[("database", "orders")]),
+            listed("slow_queries_total", &[("database", "users")]),
+        ];
+        for (asked, said) in [
+            (
+                r#"slow_queries{database="orders"}"#,
+                "series of the history, such as slow_queries_total; all are listed without names",
+            ),
+            (
+                r#"slow_queries_total{database="shop"}"#,
+                r#"the labels that it has: slow_queries_total{database="orders"}, slow_queries_total{database="users"}"#,
+            ),
+            ("queue_dept", "series of the history, such as queue_depth; all are listed without names"),
+            ("nothing_like_it", "series of the history, which are listed without names"),
+        ] {
+            let selector = selectors(asked).unwrap().remove(0);
+            assert_eq!((allowed_for(&selector, &all).as_str(), selector.to_string().as_str()), (said, asked));
+        }
+    }
 
     #[test]
     fn names_have_patterns_and_labels() {

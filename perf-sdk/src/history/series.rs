@@ -15,6 +15,9 @@ pub(super) const LONGEST_KEY: usize = 1_000;
 pub(super) const STANDS_FOR: u32 = 3;
 /// The same for readings that are taken every 10 seconds.
 pub(super) const TEN_STANDS_FOR: u32 = 15;
+/// Where there is no place for a new series, one that was not read for so many seconds gives its
+/// place.
+const MISSING_FOR: u32 = 120;
 /// What memory runs short of goes by this many points of a series at once.
 const EVICTED_TOGETHER: u32 = 60;
 
@@ -162,6 +165,9 @@ pub(super) struct SeriesTable {
     /// Series that were added since, in the same case.
     added: Vec<u16>,
     newest: u32,
+    /// The first round since values count: all series that go on are read from then on. 0 is not
+    /// yet.
+    began: u32,
     pub(super) counts: Counts,
 }
 
@@ -180,6 +186,7 @@ impl SeriesTable {
             keeps_closed: false,
             added: Vec::with_capacity(most),
             newest: 0,
+            began: 0,
             counts: Counts::default(),
         })
     }
@@ -259,10 +266,10 @@ impl SeriesTable {
     }
 
     /// The series of this name and these labels. If its unit was changed, the latest one.
-    pub(super) fn find<'a>(
+    pub(super) fn find<'a, 'b>(
         &self,
         name: &str,
-        labels: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+        labels: impl Iterator<Item = (&'a str, &'b str)> + Clone,
     ) -> Option<SeriesId> {
         let mut key = Key::with_capacity();
         let all = UNITS.iter().flat_map(|unit| [Kind::Gauge, Kind::Counter].map(|kind| (kind, *unit)));
@@ -270,6 +277,24 @@ impl SeriesTable {
             key.set(form, name, labels.clone()).then(|| self.place_of(&key.0, hash(&key.0)).ok())?
         });
         found.max_by_key(|id| self.series[usize::from(*id)].seen).map(SeriesId)
+    }
+
+    /// All series whose key begins with this name and this label: those with further labels too.
+    pub(super) fn ids_of(
+        &self,
+        form: (Kind, Unit),
+        name: &str,
+        label: (&str, &str),
+    ) -> impl Iterator<Item = SeriesId> + use<'_> {
+        let mut key = Key::with_capacity();
+        let fits = key.set(form, name, std::iter::once(label));
+        // PERF: the keys of others are not read.
+        let wanted = hash(name.as_bytes());
+        let ids = self.ids().filter(move |id| {
+            let series = &self.series[usize::from(*id)];
+            fits && series.name == wanted && self.blocks.begins_with(series.key, &key.0)
+        });
+        ids.map(SeriesId)
     }
 
     /// The series with this key, or the place in the table where it would be.
@@ -379,8 +404,11 @@ impl SeriesTable {
         if key.len() > LONGEST_KEY || parse(0, key).is_none() {
             return None;
         }
-        let free = self.series.iter().position(|series| series.key == NONE);
-        let id = wanted.map_or_else(|| free.unwrap_or(self.series.len()), usize::from);
+        let free = || {
+            let left = self.series.iter().position(|series| series.key == NONE);
+            left.or_else(|| (self.series.len() < self.series.capacity()).then_some(self.series.len()))
+        };
+        let id = wanted.map(usize::from).or_else(free).or_else(|| self.give_up())?;
         if id >= self.series.capacity() || self.series.get(id).is_some_and(|series| series.key != NONE) {
             return None;
         }
@@ -408,6 +436,20 @@ impl SeriesTable {
             self.added.push(id as u16);
         }
         Some(id as u16)
+    }
+
+    /// Removes the series that ended first. `None` if all go on.
+    fn give_up(&mut self) -> Option<usize> {
+        let is_missing =
+            |series: &Series| self.began > 0 && series.seen.max(self.began).saturating_add(MISSING_FOR) < self.newest;
+        let end = |series: &Series| {
+            let ends = series.lanes.iter().zip(SECONDS).map(|(lane, seconds)| lane.end(&self.blocks) * seconds);
+            ends.max().unwrap_or(0)
+        };
+        let missing = self.series.iter().enumerate().filter(|(_, series)| is_missing(series));
+        let (id, _) = missing.min_by_key(|(_, series)| end(series))?;
+        self.remove(id as u16);
+        Some(id)
     }
 
     /// Gives a number to a series, as a file says. `None` if that is not possible.
@@ -660,6 +702,9 @@ impl SeriesTable {
     /// At the end of a round: closes intervals that are over, and lets go what is too old.
     pub(super) fn settle(&mut self, now: u32) {
         let before = std::mem::replace(&mut self.newest, now);
+        if self.began == 0 {
+            self.began = now;
+        }
         for (level, seconds) in SECONDS.into_iter().enumerate().skip(1) {
             let index = now / seconds;
             if before / seconds == index {
@@ -716,6 +761,7 @@ impl SeriesTable {
     /// The next value of a counter is no difference.
     pub(super) fn forget_values(&mut self) {
         self.series.iter_mut().for_each(|series| series.seen = 0);
+        self.began = 0;
     }
 
     pub(super) fn kind(&self, id: SeriesId) -> Option<Kind> {

@@ -9,6 +9,7 @@ use super::columns::{self, Columns};
 use super::counts::Counts;
 use super::file::{self, FILE_MEMORY, FileCounts, FileError, Journal, WAITED_FOR};
 use super::functions::{Functions, LONGEST_NAME, Pace};
+use super::identity::{FunctionId, OwnedId};
 use super::marks::{Mark, Marks};
 use super::series::{Point, SeriesId, SeriesInfo, SeriesTable, TEN_STANDS_FOR};
 use super::sparse;
@@ -31,7 +32,7 @@ const WRITTEN_EVERY: u32 = 10;
 /// What is recorded of a function, from its start until now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FunctionReading<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) function: FunctionId<'a>,
     pub(crate) calls: u64,
     pub(crate) errors: u64,
     /// Exclusive wall and CPU time.
@@ -44,7 +45,7 @@ pub(crate) struct FunctionReading<'a> {
     pub(crate) is_new: bool,
 }
 
-/// The names of a function's series, each with the label `function`.
+/// The names of a function's series, each with the labels `function` and `module`.
 pub(crate) const FUNCTION_SERIES: [(&str, Kind, Unit); 6] = [
     ("function_calls_total", Kind::Counter, Unit::Count),
     ("function_errors_total", Kind::Counter, Unit::Count),
@@ -330,15 +331,27 @@ impl History {
     }
 
     /// The series of this name and these labels, in the order in which they were given.
+    #[cfg(test)]
     pub(crate) fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<SeriesId> {
         self.table.find(name, labels.iter().copied())
     }
 
-    /// The names of all functions.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = String> {
+    /// A series of [`FUNCTION_SERIES`], of one function.
+    pub(crate) fn find_of(&self, series: &str, function: FunctionId<'_>) -> Option<SeriesId> {
+        self.table.find(series, function.labels())
+    }
+
+    /// The same of all functions of a name, of whichever module: one series of each.
+    pub(crate) fn find_named(&self, series: usize, name: &str) -> impl Iterator<Item = SeriesId> {
+        let (series, kind, unit) = FUNCTION_SERIES[series];
+        self.table.ids_of((kind, unit), series, ("function", name))
+    }
+
+    /// All functions.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = OwnedId> {
         self.functions.numbers().filter_map(|number| {
-            let (_, _, name) = self.functions.named(&self.table, number)?;
-            String::from_utf8(name.collect()).ok()
+            let (_, _, key) = self.functions.named(&self.table, number)?;
+            FunctionId::read(&key.collect::<Vec<_>>()).map(OwnedId::from)
         })
     }
 
@@ -358,7 +371,7 @@ impl History {
     /// watched. Returns when the first step begins, and the seconds of a step.
     pub(crate) fn times_columns(
         &self,
-        function: &str,
+        function: FunctionId<'_>,
         from: u32,
         to: u32,
         step: u32,
@@ -395,40 +408,71 @@ impl History {
     }
 
     /// The distribution of a function's calls that ended in a window.
-    pub(crate) fn times(&self, function: &str, from: u32, to: u32) -> Answer<Histogram> {
-        self.times_from(0, function, (from, to))
+    pub(crate) fn times(&self, function: FunctionId<'_>, window: (u32, u32)) -> Answer<Histogram> {
+        self.times_from(0, function, window)
     }
 
     /// The same of whole minutes, which is cheap: minutes that go on are not part of it.
     #[cfg(feature = "serve")]
-    pub(crate) fn times_of_minutes(&self, function: &str, from: u32, to: u32) -> Answer<Histogram> {
-        self.times_from(super::levels::TIMES_MINUTES, function, (from, to))
+    pub(crate) fn times_of_minutes(&self, function: FunctionId<'_>, window: (u32, u32)) -> Answer<Histogram> {
+        self.times_from(super::levels::TIMES_MINUTES, function, window)
     }
 
-    fn times_from(&self, finest: usize, function: &str, (from, to): (u32, u32)) -> Answer<Histogram> {
-        let mut coverage = Coverage::default();
-        let mut histogram = Histogram::default();
-        let scale = self.functions.visit(&self.table, function, (from, to), finest, |start, seconds, cells| {
-            coverage.add(start, seconds, seconds);
-            add_cells(&mut histogram, cells);
+    fn times_from(&self, finest: usize, function: FunctionId<'_>, window: (u32, u32)) -> Answer<Histogram> {
+        let mut sum = Times::default();
+        let known = self.functions.visit(&self.table, function, window, finest, |start, seconds, cells| {
+            sum.add(start, seconds, cells);
         });
-        match scale {
-            Some(_) if coverage.seconds > 0 && histogram.is_empty() => Answer::Empty(coverage),
-            Some(_) if coverage.seconds > 0 => Answer::Found(histogram, coverage),
-            _ => Answer::NotCovered,
+        if known.is_some() { sum.answer() } else { Answer::NotCovered }
+    }
+
+    /// The distribution of the calls of all functions of a name, of whichever module.
+    pub(crate) fn times_named(&self, name: &str, window: (u32, u32)) -> Answer<Histogram> {
+        let mut all = Times::default();
+        for number in self.functions.of_name(&self.table, name) {
+            let mut one = Coverage::default();
+            let Times { histogram, .. } = &mut all;
+            self.functions.visit_number(number, window, 0, |start, seconds, cells| {
+                one.add(start, seconds, seconds);
+                add_cells(histogram, cells);
+            });
+            all.coverage = all.coverage.with(one);
         }
+        all.answer()
     }
 
     /// A quantile of the times of the calls that ended in a window, in nanoseconds, within 1.1 %.
     #[cfg(test)]
-    pub(crate) fn quantile(&self, function: &str, q: f64, from: u32, to: u32) -> Answer<f64> {
-        match self.times(function, from, to) {
+    pub(crate) fn quantile(&self, function: FunctionId<'_>, q: f64, window: (u32, u32)) -> Answer<f64> {
+        match self.times(function, window) {
             Answer::Found(times, coverage) => match times.quantile(q) {
                 Some(value) => Answer::Found(value, coverage),
                 None => Answer::Empty(coverage),
             },
             Answer::Empty(coverage) => Answer::Empty(coverage),
             Answer::NotCovered => Answer::NotCovered,
+        }
+    }
+}
+
+/// The times of some intervals.
+#[derive(Default)]
+struct Times {
+    histogram: Histogram,
+    coverage: Coverage,
+}
+
+impl Times {
+    fn add(&mut self, start: u32, seconds: u32, cells: &[u8]) {
+        self.coverage.add(start, seconds, seconds);
+        add_cells(&mut self.histogram, cells);
+    }
+
+    fn answer(self) -> Answer<Histogram> {
+        match self {
+            Self { coverage, .. } if coverage.seconds == 0 => Answer::NotCovered,
+            Self { histogram, coverage } if histogram.is_empty() => Answer::Empty(coverage),
+            Self { histogram, coverage } => Answer::Found(histogram, coverage),
         }
     }
 }
@@ -469,14 +513,15 @@ impl Round<'_> {
     /// The most expensive functions come first: there are places for 200.
     pub(crate) fn function(&mut self, function: &FunctionReading<'_>, pace: Pace) {
         let History { table, functions, .. } = &mut *self.history;
-        if function.name.len() > LONGEST_NAME {
+        let id = function.function;
+        if id.length() > LONGEST_NAME {
             table.counts.refused_functions += 1;
             return;
         }
         let pace = if self.ten.is_some() { pace } else { Pace::Second };
         let before = self.now.saturating_sub(if pace == Pace::Ten { WRITTEN_EVERY } else { 1 });
         let before = function.is_new.then_some(before);
-        let changed = functions.read(table, self.now, function.name, function.times, (pace, before));
+        let changed = functions.read(table, self.now, id, function.times, (pace, before));
         let seconds = |ns: u64| ns as f64 * 1e-9;
         let values = [
             Some(function.calls as f64),
@@ -488,7 +533,7 @@ impl Round<'_> {
         ];
         for ((name, kind, unit), value) in FUNCTION_SERIES.iter().zip(values) {
             let Some(value) = value else { continue };
-            let label = std::iter::once(("function", function.name));
+            let label = id.labels();
             if let Some(before) = before.filter(|_| *kind == Kind::Counter) {
                 table.read_first((*kind, *unit), name, label.clone(), before);
             }
@@ -497,7 +542,7 @@ impl Round<'_> {
                 _ => table.read(self.now, (*kind, *unit), name, label, value),
             }
             if changed == Some(Pace::Second) {
-                table.end_seconds((*kind, *unit), name, std::iter::once(("function", function.name)));
+                table.end_seconds((*kind, *unit), name, id.labels());
             }
         }
     }

@@ -29,6 +29,11 @@ static RESIDENT_PEAK: Description = Description::gauge(
     Unit::Bytes,
     "High-water mark of the process's physical memory.",
 );
+static RESIDENT_FILES: Description = Description::gauge(
+    "process_resident_file_bytes",
+    Unit::Bytes,
+    "Physical memory of the process that has contents of files, such as its program, or that is shared.",
+);
 static VIRTUAL: Description =
     Description::gauge("process_virtual_memory_bytes", Unit::Bytes, "Address space of the process.");
 static THREADS: Description = Description::gauge("process_threads", Unit::Count, "Threads of the process.");
@@ -68,13 +73,14 @@ static DISK_BYTES: Description = Description::counter(
     "Bytes that the process had read from disks, and that it caused to be written to them.",
 );
 
-pub(super) static ALL: [&Description; 17] = [
+pub(super) static ALL: [&Description; 18] = [
     &CPU,
     &CPU_USER,
     &CPU_SYSTEM,
     &CPUS,
     &RESIDENT,
     &RESIDENT_PEAK,
+    &RESIDENT_FILES,
     &VIRTUAL,
     &THREADS,
     &OPEN_FDS,
@@ -153,10 +159,13 @@ impl ProcessMonitor {
             Ok(text) => {
                 into.push_or_absent(&RESIDENT, kibibytes(text, "VmRSS:"));
                 into.push_or_absent(&RESIDENT_PEAK, kibibytes(text, "VmHWM:"));
+                // Before Linux 4.5 there was no part of it.
+                let both = kibibytes(text, "RssFile:").and_then(|files| Ok(files + kibibytes(text, "RssShmem:")?));
+                into.push_or_absent(&RESIDENT_FILES, both);
                 into.push_or_absent(&VIRTUAL, kibibytes(text, "VmSize:"));
                 into.push_or_absent(&THREADS, count(text, "Threads:"));
             }
-            Err(why) => absent(&[&RESIDENT, &RESIDENT_PEAK, &VIRTUAL, &THREADS], why, into),
+            Err(why) => absent(&[&RESIDENT, &RESIDENT_PEAK, &RESIDENT_FILES, &VIRTUAL, &THREADS], why, into),
         }
     }
 

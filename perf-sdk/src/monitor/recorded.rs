@@ -309,6 +309,7 @@ fn moment() -> BTreeMap<&'static str, u64> {
     BTreeMap::from([
         ("process_resident_memory_bytes", field(&status, "VmRSS:") * 1024),
         ("process_resident_memory_peak_bytes", field(&status, "VmHWM:") * 1024),
+        ("process_resident_file_bytes", (field(&status, "RssFile:") + field(&status, "RssShmem:")) * 1024),
         ("process_virtual_memory_bytes", field(&status, "VmSize:") * 1024),
         ("process_threads", field(&status, "Threads:")),
         ("process_open_fds", descriptors),

@@ -150,7 +150,7 @@ impl Handle {
     /// (`PERF_HISTORY=false`).
     ///
     /// **Series.** Every [`Reading`](crate::snapshot::Reading) under its name. Of each of the 200
-    /// most expensive functions, with the label `function`: `function_calls_total`,
+    /// most expensive functions, with the labels `function` and `module`: `function_calls_total`,
     /// `function_errors_total`, `function_self_seconds_total`,
     /// `function_self_cpu_seconds_total`, `function_allocated_bytes_total`,
     /// `function_live_bytes`, and `function_p50_seconds`, `function_p95_seconds`,

@@ -11,7 +11,7 @@ use crate::base::notice::say;
 use crate::clock::ThreadCpu;
 use crate::collect::FunctionFold;
 use crate::error::Error;
-use crate::history::{self, DEFAULT_BYTES, FileCounts, FunctionReading, History, OwnReadings, Pace};
+use crate::history::{self, DEFAULT_BYTES, FileCounts, FunctionId, FunctionReading, History, OwnReadings, Pace};
 use crate::memory;
 use crate::reading::{self, Place, Renew, Sheet};
 use crate::record::Part;
@@ -166,7 +166,7 @@ impl Filling {
         let are_all = round.is_of_ten();
         self.fold.read(are_all, |sums| {
             let reading = FunctionReading {
-                name: sums.name,
+                function: FunctionId { name: sums.name, module: sums.module },
                 calls: sums.calls,
                 errors: sums.errors,
                 self_ns: sums.self_ns,

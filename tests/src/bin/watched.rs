@@ -26,6 +26,14 @@ fn main() {
                     thread::sleep(Duration::from_millis(10));
                 }
             })),
+            // Two functions of one name, from now on.
+            "twins" => drop(thread::spawn(|| {
+                loop {
+                    black_box(search(1));
+                    (0..3).for_each(|number| _ = black_box(twin::search(number)));
+                    thread::sleep(Duration::from_millis(2));
+                }
+            })),
             // Such a program, with the environment of this one.
             "child" => {
                 let mut child = Command::new(std::env::current_exe().expect("a path"))
@@ -62,6 +70,13 @@ fn answer(number: u64) -> Result<u64, String> {
 fn search(number: u64) -> u64 {
     let held: Vec<u64> = black_box((0..256 + number % 64).collect());
     held.iter().sum()
+}
+
+mod twin {
+    #[perf_sdk::profiled]
+    pub(super) fn search(number: u64) -> u64 {
+        std::hint::black_box(number + 1)
+    }
 }
 
 fn work(calls: u64) {

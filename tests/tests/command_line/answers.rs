@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use perf_sdk_tests::{eventually, until};
+use serde_json::Value;
 
 use super::watched::{COMMAND_LINE, Folder, Watched, ask};
 
@@ -36,6 +37,7 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
     let place = program.place.as_str();
     // Which function costs most CPU?
     let said = ask(&["functions", place]);
+    assert!(said.out.contains("self bytes/call"), "{said:?}");
     let first = said.out.lines().nth(1).expect("a row");
     assert!(said.status == Some(0) && first.starts_with("search"), "{said:?}");
     let rows = ask(&["functions", "--json", place]).json();
@@ -56,11 +58,23 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
     assert!(said.status == Some(3) && said.err.contains("history --list"), "{said:?}");
     let said = ask(&["history", place, "--of", "nothing"]);
     assert!(said.status == Some(2) && said.err.contains("\"nothing\""), "{said:?}");
+    let said = ask(&["history", place, "--of", "process_resident_memory"]);
+    assert!(said.status == Some(2) && said.err.contains("such as process_resident_memory_bytes"), "{said:?}");
+    let said = ask(&["history", place, "--of", "function_calls_total{function=\"serach\"}"]);
+    assert!(
+        said.status == Some(2) && said.err.contains("the labels that it has: function_calls_total{function="),
+        "{said:?}"
+    );
     let said = ask(&["history", place]);
     assert!(said.status == Some(0) && said.out.contains("search") && said.out.contains("answer"), "{said:?}");
+    // The answer is the first line, also of a part of a name.
+    let said = ask(&["history", "earc", place, "--of", "calls"]);
+    assert!(said.status == Some(0) && said.out.starts_with("calls of search is "), "{said:?}");
+    let said = ask(&["history", "search", "answer"]);
+    assert!(said.status == Some(2) && said.err.contains("search and answer are two functions"), "{said:?}");
     let names = ask(&["history", "--list", "--json", place]).json();
     let names: Vec<&str> = names.as_array().expect("a list").iter().filter_map(|name| name.as_str()).collect();
-    assert!(names.contains(&"function_p99_seconds{function=\"search\"}"), "{names:?}");
+    assert!(names.contains(&"function_p99_seconds{function=\"search\",module=\"watched\"}"), "{names:?}");
     // Who holds the memory?
     let memory = ask(&["memory", "--json", place]).json();
     assert!(
@@ -122,6 +136,7 @@ fn scripts_get_an_exit_status() {
     until("a target to be missed", || ask(&["targets", &ill.place]).status == Some(1));
     let said = ask(&["status", &ill.place]);
     assert!(said.status == Some(1) && said.out.contains("unwell") && said.out.contains("missed"), "{said:?}");
+    assert!(said.out.contains(", allowed < 1"), "{said:?}");
     let targets = ask(&["targets", "--json", &ill.place]).json();
     assert_eq!(
         (&targets["missed"], &targets["met"], &targets["targets"][0]["status"]),
@@ -146,6 +161,30 @@ fn snapshots_are_compared_and_advised() {
     let said = ask(&["diff", "--json", &a, &b]);
     let found = said.json();
     assert_eq!((said.status, &found["compared"]), (Some(0), &2.into()), "{found}");
+    // Of one process, what happened between them is compared.
+    let calls = |key: &str| found["functions"].as_array().expect("a list").iter().map(|one| one[key].clone()).collect();
+    let both: [Vec<Value>; 2] = ["calls_a", "calls_b"].map(calls);
+    assert_eq!((&found["is_one_process"], both), (&true.into(), [vec![500.into(); 2], vec![700.into(); 2]]), "{found}");
+    let said = ask(&["diff", &b, &a]);
+    assert!(said.out.starts_with("both are of one process") && said.out.contains("700"), "{said:?}");
+    // A table of functions is had from a file too, and names are whole in a pipe.
+    let said = ask(&["functions", "--json", "--sort", "calls", "--filter", "sear", &b]);
+    let rows = said.json();
+    assert_eq!(
+        (&rows["rows"][0]["name"], &rows["rows"][0]["calls"], &rows["matching"], &rows["functions"]),
+        (&"search".into(), &1_200.0.into(), &1.into(), &2.into())
+    );
+    let of_endpoint = ask(&["functions", "--json", "--all", "--filter", "sear", &program.place]).json();
+    for key in ["name", "module", "calls", "bytes_per_call", "self_bytes_per_call", "file", "line"] {
+        assert_eq!(rows["rows"][0][key], of_endpoint["rows"][0][key], "{key}");
+    }
+    let said = ask(&["functions", &b, "--last", "1m"]);
+    assert!(said.status == Some(2) && said.err.contains("is of one time"), "{said:?}");
+    let bundle = folder.path("c.tar.gz");
+    assert_eq!(ask(&["record", &program.place, "-o", &bundle]).status, Some(0));
+    assert!(ask(&["functions", &bundle]).out.contains("search"));
+    let said = ask(&["diff", "--json", &a, &bundle]);
+    assert_eq!((said.status, &said.json()["is_one_process"]), (Some(0), &true.into()), "{said:?}");
     let figures = found["functions"][0]["figures"].as_array().expect("a list");
     let names: Vec<&str> = figures.iter().filter_map(|figure| figure["name"].as_str()).collect();
     assert!(
@@ -157,6 +196,7 @@ fn snapshots_are_compared_and_advised() {
     // Nobody was called.
     let idle = Watched::start(&[]);
     let said = ask(&["diff", &a, &idle.place]);
+    assert!(!said.out.contains("one process"), "{said:?}");
     assert!(said.status == Some(3) && said.out.contains("only in A: answer, search"), "{said:?}");
     let said = ask(&["advise", "--json", &b]);
     assert!(said.json()["findings"].is_array(), "{said:?}");
@@ -165,6 +205,57 @@ fn snapshots_are_compared_and_advised() {
     std::fs::write(folder.path("broken.json"), "{").expect("a file");
     let said = ask(&["diff", &a, &folder.path("broken.json")]);
     assert!(said.status == Some(2) && said.err.contains("broken.json"), "{said:?}");
+}
+
+#[test]
+fn functions_of_one_name_in_two_modules_are_two_rows_of_a_range() {
+    let mut program = Watched::start(&[]);
+    program.obey("twins");
+    let place = program.place.clone();
+    let modules = ["watched", "watched::twin"];
+    let figures = |rows: &Value, key: &str| {
+        modules.map(|module| {
+            let rows = rows["rows"].as_array().expect("rows").iter();
+            rows.clone()
+                .find(|row| row["name"] == "search" && row["module"] == module)
+                .and_then(|row| row[key].as_f64())
+        })
+    };
+    // The twin is called three times as often.
+    until("both to be rows of a range", || {
+        let rows = ask(&["functions", "--json", "--last", "30s", &place]).json();
+        let calls = figures(&rows, "calls");
+        let is_of_range = rows["from_unix_seconds"].is_u64();
+        matches!(calls, [Some(one), Some(twin)] if is_of_range && one > 100.0 && twin > 2.5 * one && twin < 3.5 * one)
+    });
+    let said = ask(&["functions", "--last", "30s", &place]);
+    assert!(said.out.contains("watched::search ") && said.out.contains("watched::twin::search "), "{said:?}");
+    let said = ask(&["history", "search", "--of", "calls", &place, "--last", "30s"]);
+    assert!(
+        said.out.contains("calls of watched::twin::search") || said.out.contains("\nwatched::twin::search"),
+        "{said:?}"
+    );
+    let said = ask(&["history", "--list", "--json", &place]);
+    let names = said.json();
+    let names: Vec<&str> = names.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    for module in modules {
+        for series in ["function_calls_total", "function_p99_seconds", "function_self_cpu_seconds_total"] {
+            let name = format!("{series}{{function=\"search\",module=\"{module}\"}}");
+            assert!(names.contains(&name.as_str()), "{name} in {names:?}");
+        }
+    }
+    // By a label, both values of which have several modules or one.
+    let by = [
+        "diff",
+        "--json",
+        &place,
+        "--by",
+        "module=watched,watched::twin",
+        "--names",
+        "function_calls_total",
+        "--now=-10s",
+    ];
+    until("steps to compare", || ask(&by).status == Some(0));
 }
 
 #[test]

@@ -23,7 +23,8 @@ use crate::window::{self, Moment, Range};
                         perf-sdk diff --now 10:00..10:05\n\
                         Against the same time yesterday:\n  \
                         perf-sdk diff --now -10m --was -1450m..-1440m\n\
-                        Two versions, by snapshots or by running processes:\n  \
+                        What happened between two snapshots of one process; or two versions, by snapshots or by \
+                        running processes:\n  \
                         perf-sdk diff before.json after.json\n  \
                         perf-sdk diff web-1:9464 web-2:9464\n\
                         Two tenants, whose series have a label:\n  \
@@ -131,16 +132,36 @@ fn two(arguments: &Arguments, a: &str, b: &str) -> Outcome {
         let a = first.join().unwrap_or_else(|_| said("a thread panicked"));
         (a, b)
     });
-    let (a, b): (Snapshot, Snapshot) = (a?, b?);
-    let mut found = versions::compare(&a, &b);
+    let (mut a, mut b): (Snapshot, Snapshot) = (a?, b?);
+    let parts = if arguments.next.is_none() { versions::apart(&a, &b) } else { None };
+    let is_one_process = parts.is_some();
+    if let Some(parts) = parts {
+        (a, b) = parts;
+    }
+    let mut found = Versions { is_one_process, ..versions::compare(&a, &b) };
     let compared = found.compared;
     found.functions.truncate(arguments.limit);
     if arguments.json {
         output::print_json(&found)?;
     } else {
-        output::print(&versions_shown(&found, Paint::of_stdout()))?;
+        let mut text = String::new();
+        if is_one_process {
+            text += &format!(
+                "both are of one process, so the later side is what happened between them\nA: {}\nB: {}\n",
+                time_of(&a),
+                time_of(&b)
+            );
+        }
+        output::print(&(text + &versions_shown(&found, Paint::of_stdout())))?;
     }
     Ok(if compared == 0 { Status::Unknown } else { Status::Well })
+}
+
+/// When a snapshot begins and ends.
+fn time_of(snapshot: &Snapshot) -> String {
+    let to = snapshot.taken_at_unix_ns / 1_000_000_000;
+    let from = snapshot.taken_at_unix_ns.saturating_sub(snapshot.window_ns) / 1_000_000_000;
+    Range { from: Moment(from), to: Moment(to) }.to_string()
 }
 
 fn changes_shown(changes: &Changes, limit: usize, paint: Paint) -> String {
@@ -172,7 +193,7 @@ fn changes_shown(changes: &Changes, limit: usize, paint: Paint) -> String {
         let value = |value: f64| reading(value, &change.unit, change.is_rate);
         let share = (change.a != 0.0).then(|| percent(change.difference / change.a.abs()));
         [
-            Some(change.series.clone()),
+            Some(change.shown.clone()),
             Some(sign(change.is_sure, change.difference).to_owned()),
             Some(value(change.a)),
             Some(value(change.b)),
@@ -224,11 +245,11 @@ fn versions_shown(found: &Versions, paint: Paint) -> String {
             &["function", "figure", "", "A", "B", "95 % interval of B − A", "calls A", "calls B", "cores A", "cores B"],
             3,
         );
-        for one in &found.functions {
+        for (one, name) in found.functions.iter().zip(versions::titles(&found.functions)) {
             // Those that differ; else what costs.
             let sure: Vec<&Figure> = one.figures.iter().filter(|figure| figure.is_sure).collect();
             let shown: Vec<&Figure> = if sure.is_empty() { one.figures.iter().take(1).collect() } else { sure };
-            shown.into_iter().for_each(|figure| grid.row(version_cells(one, figure)));
+            shown.into_iter().for_each(|figure| grid.row(version_cells(one, &name, figure)));
         }
         text += &grid.shown(paint);
         let foot = format!(
@@ -247,10 +268,10 @@ fn versions_shown(found: &Versions, paint: Paint) -> String {
     text + &only(&found.only_in_a, &found.only_in_b, NAMED)
 }
 
-fn version_cells(one: &Compared, figure: &Figure) -> [Option<String>; 10] {
+fn version_cells(one: &Compared, name: &str, figure: &Figure) -> [Option<String>; 10] {
     let value = |value: f64| reading(value, figure.unit, false);
     [
-        Some(one.name.clone()),
+        Some(name.to_owned()),
         Some(figure.name.replace('_', " ")),
         Some(sign(figure.is_sure, figure.difference).to_owned()),
         Some(value(figure.a)),

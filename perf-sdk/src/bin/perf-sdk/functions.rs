@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::endpoint::Asked;
+use crate::address::USUAL;
+use crate::endpoint::Access;
 use crate::facts::functions::{self, Function, Functions, Of, Request, Sort};
-use crate::failure::{Outcome, Status};
+use crate::failure::{Outcome, Status, said};
 use crate::grid::Grid;
 use crate::output;
 use crate::paint::Paint;
+use crate::source::Source;
 use crate::units::{bytes, count, digits, rate, time};
 use crate::window::{self, Moment, Range};
 
@@ -17,10 +19,15 @@ use crate::window::{self, Moment, Range};
 #[derive(Args)]
 #[command(after_help = "Which function costs most CPU:          perf-sdk functions\n\
                         Which is slowest for the slowest calls: perf-sdk functions --sort p99\n\
-                        Of five minutes of this morning:        perf-sdk functions --of 10:00..10:05")]
+                        Of five minutes of this morning:        perf-sdk functions --of 10:00..10:05\n\
+                        Of a snapshot, or a bundle of evidence: perf-sdk functions before.json")]
 pub(crate) struct Arguments {
+    /// HOST:PORT, :PORT on this machine, unix:/path/to/socket, or a process id [default:
+    /// 127.0.0.1:9464]; or the file of a snapshot or a bundle of evidence
+    #[arg(value_name = "ENDPOINT|FILE")]
+    from: Option<String>,
     #[command(flatten)]
-    asked: Asked,
+    access: Access,
     #[arg(long, value_enum, default_value_t)]
     sort: Sort,
     /// Rows at most, up to 500
@@ -29,9 +36,9 @@ pub(crate) struct Arguments {
     /// A part of module::name, or a pattern with *
     #[arg(short, long, value_name = "TEXT", default_value = "")]
     filter: String,
-    /// The last time, such as 30s or 1h
-    #[arg(long, value_name = "TIME", value_parser = window::duration, default_value = "5m")]
-    last: Duration,
+    /// The last time, such as 30s or 1h [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = window::duration)]
+    last: Option<Duration>,
     /// Of a range such as 10:00..10:05 or -1h..-50m
     #[arg(long, value_name = "RANGE", value_parser = window::range, conflicts_with = "last", allow_hyphen_values = true)]
     of: Option<Range>,
@@ -43,14 +50,24 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// The time that is looked at if none is given.
+const USUAL_TIME: Duration = Duration::from_secs(300);
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let of = match arguments.of {
         _ if arguments.all => None,
         Some(range) => Some(Of::Range(range)),
-        None => Some(Of::Last(arguments.last.as_secs().max(1))),
+        None => Some(Of::Last(arguments.last.unwrap_or(USUAL_TIME).as_secs().max(1))),
     };
     let request = Request { sort: arguments.sort, search: arguments.filter.clone(), limit: arguments.limit.into(), of };
-    let found = functions::ask(&arguments.asked.client()?, &request)?;
+    let from = arguments.from.as_deref().unwrap_or(USUAL);
+    let found = match Source::of(from, &arguments.access)? {
+        Source::Endpoint(client) => functions::ask(&client, &request)?,
+        Source::File(_) if arguments.last.is_some() || arguments.of.is_some() => {
+            return said(format!("{from} is of one time; allowed: --last and --of with an endpoint"));
+        }
+        Source::File(snapshot) => functions::of_snapshot(&snapshot, &request),
+    };
     if arguments.json {
         output::print_json(&found)?;
     } else {
@@ -61,7 +78,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn shown(found: &Functions, paint: Paint) -> String {
     let mut grid = Grid::new(&HEAD, 1);
-    found.rows.iter().for_each(|row| grid.row(cells(row)));
+    let names = functions::titles(&found.rows);
+    found.rows.iter().zip(names).for_each(|(row, name)| grid.row(cells(row, name)));
     if found.functions == 0 || (found.rows.is_empty() && found.from_unix_seconds == found.to_unix_seconds) {
         return "nothing is kept of this time; `perf-sdk history` says what is, and --all is all since recording began\n"
             .to_owned();
@@ -75,13 +93,24 @@ fn shown(found: &Functions, paint: Paint) -> String {
     format!("{}{}\n", grid.shown(paint), paint.dim(&format!("{rows} of {matching} by {}; {of}{less}", found.sorted_by)))
 }
 
-const HEAD: [&str; 10] =
-    ["function", "calls", "calls/s", "errors", "p50", "p99", "self CPU", "cores", "bytes/call", "live"];
+const HEAD: [&str; 11] = [
+    "function",
+    "calls",
+    "calls/s",
+    "errors",
+    "p50",
+    "p99",
+    "self CPU",
+    "cores",
+    "bytes/call",
+    "self bytes/call",
+    "live",
+];
 
-fn cells(row: &Function) -> [Option<String>; 10] {
+fn cells(row: &Function, name: String) -> [Option<String>; 11] {
     let in_time = |seconds: Option<f64>| seconds.map(|seconds| time(seconds * 1e9));
     [
-        Some(row.name.clone()),
+        Some(name),
         row.calls.map(count),
         row.calls_per_second.map(rate),
         row.errors.filter(|errors| *errors > 0.0).map(count),
@@ -90,6 +119,7 @@ fn cells(row: &Function) -> [Option<String>; 10] {
         in_time(row.self_cpu_seconds),
         row.self_cpu_cores.map(digits),
         row.bytes_per_call.map(bytes),
+        row.self_bytes_per_call.map(bytes),
         row.live_bytes.filter(|live| *live > 0.0).map(bytes),
     ]
 }

@@ -1,9 +1,12 @@
-//! A table for terminals: texts on the left, numbers on the right.
+//! A table: texts on the left, numbers on the right. On a terminal its lines are as long as this is
+//! wide, and long texts lose their middle; elsewhere texts are whole.
 
 use crate::paint::{Paint, safe};
 
-/// Characters of a cell at most.
-const MOST: usize = 60;
+/// Characters of a text that are left on the narrowest terminal.
+const LEAST: usize = 16;
+/// Between two columns.
+const GAP: usize = 2;
 
 /// Rows of cells under a head.
 pub(crate) struct Grid {
@@ -21,7 +24,7 @@ impl Grid {
 
     /// What is missing is a dash.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Option<String>>) {
-        let cell = |cell: Option<String>| cell.map_or_else(|| "–".to_owned(), |cell| cut(&safe(&cell), MOST));
+        let cell = |cell: Option<String>| cell.map_or_else(|| "–".to_owned(), |cell| safe(&cell));
         self.rows.push(cells.into_iter().map(cell).collect());
     }
 
@@ -31,15 +34,18 @@ impl Grid {
             let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| length(cell));
             cells.chain([length(self.head[at])]).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
+        let mut widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         // A column in which nothing is known is left out.
         let is_shown = |at: &usize| {
             self.rows.is_empty() || self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| cell != "–"))
         };
         let columns: Vec<usize> = (0..self.head.len()).filter(is_shown).collect();
+        if let Some(most) = paint.width() {
+            self.narrow(&columns, &mut widths, most);
+        }
         let line = |cells: &dyn Fn(usize) -> String| {
             let padded = columns.iter().map(|at| {
-                let (cell, width) = (cells(*at), widths[*at]);
+                let (cell, width) = (shortened(&cells(*at), widths[*at]), widths[*at]);
                 let space = " ".repeat(width.saturating_sub(length(&cell)));
                 if *at < self.texts { format!("{cell}{space}") } else { format!("{space}{cell}") }
             });
@@ -52,6 +58,29 @@ impl Grid {
         }
         shown
     }
+
+    /// Takes from the widest texts what is too much.
+    fn narrow(&self, columns: &[usize], widths: &mut [usize], most: usize) {
+        loop {
+            let all: usize = columns.iter().map(|at| widths[*at] + GAP).sum();
+            let widest = columns.iter().copied().filter(|at| *at < self.texts).max_by_key(|at| widths[*at]);
+            match widest {
+                Some(widest) if all > most + GAP && widths[widest] > LEAST => widths[widest] -= 1,
+                _ => return,
+            }
+        }
+    }
+}
+
+/// A text with an ellipsis in its middle if it is longer: both ends tell names apart.
+fn shortened(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let kept = most.saturating_sub(1);
+    let (begin, end) = (kept - kept / 2, kept / 2);
+    text.chars().take(begin).chain(['…']).chain(text.chars().skip(length - end)).collect()
 }
 
 /// The begin of a text, with an ellipsis if it is longer.
@@ -73,5 +102,17 @@ mod tests {
         grid.row([Some("search\n".to_owned()), Some("12345".to_owned()), None]);
         assert_eq!(grid.shown(Paint::off()), "name     calls\né            7\nsearch   12345\n");
         assert_eq!((cut("abcdef", 4), cut("abc", 4)), ("abc…".to_owned(), "abc".to_owned()));
+        assert_eq!((shortened("abcdef", 4), shortened("äbcdef", 5)), ("ab…f".to_owned(), "äb…ef".to_owned()));
+    }
+
+    #[test]
+    fn texts_are_whole_in_a_pipe_and_fit_a_terminal() {
+        let mut grid = Grid::new(&["name", "module", "calls"], 2);
+        grid.row([Some("n".repeat(90)), Some("m".repeat(20)), Some("12345".to_owned())]);
+        let lengths = |paint: Paint| {
+            let lines: Vec<usize> = grid.shown(paint).lines().map(|line| line.chars().count()).collect();
+            lines[1]
+        };
+        assert_eq!([Paint::off(), Paint::of_width(80), Paint::of_width(20)].map(lengths), [119, 80, 2 * 16 + 9]);
     }
 }

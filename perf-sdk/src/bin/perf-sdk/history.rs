@@ -4,29 +4,34 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::endpoint::Asked;
+use crate::address::USUAL;
+use crate::endpoint::Access;
 use crate::facts::functions::Of;
-use crate::facts::history::{self, Series};
-use crate::failure::{Outcome, Status};
+use crate::facts::history::{self, History, Series, Since};
+use crate::failure::{Failure, Outcome, Status, said};
 use crate::grid::Grid;
 use crate::output;
-use crate::paint::Paint;
-use crate::units::reading;
+use crate::paint::{Paint, safe};
+use crate::units::{reading, time};
 use crate::window::{self, Moment, Range};
 
 /// Values of a line.
 const WIDTH: u64 = 40;
 
-/// Say since when something is as it is: p99, CPU, memory, any reading
+/// Say what went up or down, since when, from what to what: p99, CPU, memory, any reading
 #[derive(Args)]
 #[command(after_help = "Since when is p99 up:       perf-sdk history\n\
-                        Of one function, two hours: perf-sdk history --of p99 --function search --last 2h\n\
+                        Of one function, two hours: perf-sdk history search --last 2h\n\
                         Any reading:                perf-sdk history --of 'queue_depth*'\n\
                         Which there are:            perf-sdk history --list")]
 pub(crate) struct Arguments {
+    /// HOST:PORT, :PORT on this machine, unix:/path/to/socket, or a process id [default:
+    /// 127.0.0.1:9464]; and a function, or a part of its name
+    #[arg(value_name = "ENDPOINT|FUNCTION", num_args = 0..=2)]
+    of: Vec<String>,
     #[command(flatten)]
-    asked: Asked,
-    /// p50, p95, p99, calls, errors, self_cpu, live; cpu, memory; or names of series such as
+    access: Access,
+    /// p50, p95, p99, calls, errors, self, self_cpu, allocated, live; cpu, memory; or names of series such as
     /// 'cache_*{cache="results"}'
     #[arg(long = "of", value_name = "NAMES", default_value = "p99")]
     names: String,
@@ -51,7 +56,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let client = arguments.asked.client()?;
+    let (endpoint, function) = arguments.places()?;
+    let client = arguments.access.client(endpoint)?;
     if arguments.list {
         let names: Vec<String> =
             history::list(&client)?.series.iter().map(|series| history::title(&series.name, &series.labels)).collect();
@@ -63,33 +69,95 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(Status::Well);
     }
     let of = arguments.range.map_or(Of::Last(arguments.last.as_secs().max(1)), Of::Range);
-    let names = history::names(&arguments.names, arguments.function.as_deref());
-    let found = history::ask(&client, &names, of, WIDTH, arguments.limit)?;
+    let names = history::names(&arguments.names, function);
+    let mut found = history::ask(&client, &names, of, WIDTH, arguments.limit)?;
+    if let Some(part) = function.filter(|name| found.series.is_empty() && !name.contains('*')) {
+        let names = history::names(&arguments.names, Some(&format!("*{part}*")));
+        found = history::ask(&client, &names, of, WIDTH, arguments.limit)?;
+    }
     if arguments.json {
         output::print_json(&found)?;
     } else if found.series.is_empty() {
         eprintln!("nothing is known of {names} in this time; perf-sdk history --list has what there is");
     } else {
-        let paint = Paint::of_stdout();
-        let mut grid = Grid::new(&["series", "over time", "now", "lowest", "highest", "since", "before"], 2);
-        found.series.iter().for_each(|series| grid.row(cells(series)));
-        let from = Moment(found.from_unix_seconds).shown();
-        let (rows, matching, step) = (found.series.len(), found.matching, found.step_seconds);
-        let foot =
-            format!("{rows} of {matching} series from {from} on, {step} s a step; what changed its level comes first");
-        output::print(&format!("{}{}\n", grid.shown(paint), paint.dim(&foot)))?;
+        output::print(&shown(&found, Paint::of_stdout()))?;
     }
     Ok(if found.series.is_empty() { Status::Unknown } else { Status::Well })
 }
 
-fn cells(series: &Series) -> [Option<String>; 7] {
+impl Arguments {
+    /// The endpoint, and the function that is given beside it or as an option.
+    fn places(&self) -> Result<(&str, Option<&str>), Failure> {
+        let is_endpoint = |text: &&String| is_endpoint(text);
+        let endpoints: Vec<&String> = self.of.iter().filter(is_endpoint).collect();
+        let functions: Vec<&String> = self.of.iter().filter(|text| !is_endpoint(text)).chain(&self.function).collect();
+        match (&endpoints[..], &functions[..]) {
+            ([_, _, ..], _) => said(format!("{} and {} are two endpoints; allowed: one", endpoints[0], endpoints[1])),
+            (_, [_, _, ..]) => said(format!("{} and {} are two functions; allowed: one", functions[0], functions[1])),
+            _ => {
+                Ok((endpoints.first().map_or(USUAL, |text| text.as_str()), functions.first().map(|text| text.as_str())))
+            }
+        }
+    }
+}
+
+/// Whether it can be no function: these have neither a port nor a slash at the beginning.
+fn is_endpoint(text: &str) -> bool {
+    let has_port = text.rsplit_once(':').is_some_and(|(_, port)| {
+        let port = port.split('/').next().unwrap_or_default();
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let is_process = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_process || has_port || text.starts_with('/') || text.starts_with("unix:") || text.contains("://")
+}
+
+fn shown(found: &History, paint: Paint) -> String {
+    let titles = history::short_titles(found.series.iter().map(|series| (series.name.as_str(), &series.labels)));
+    let mut grid = Grid::new(&["series", "over time", "", "now", "lowest", "highest", "since", "before"], 3);
+    found.series.iter().zip(&titles).for_each(|(series, title)| grid.row(cells(series, title)));
+    let (rows, matching, step) = (found.series.len(), found.matching, found.step_seconds);
+    let foot = format!("{rows} of {matching} series, {step} s a step; what changed its level comes first");
+    format!("{}\n\n{}{}\n", safe(&headline(found, &titles)), grid.shown(paint), paint.dim(&foot))
+}
+
+/// The answer in a sentence.
+fn headline(found: &History, titles: &[String]) -> String {
+    let from = Moment(found.from_unix_seconds).shown();
+    let changed: Vec<(&Series, &String, Since)> =
+        found.series.iter().zip(titles).filter_map(|(series, title)| Some((series, title, series.since?))).collect();
+    let Some((series, title, since)) = changed.first() else {
+        return match titles {
+            [only] if found.matching == 1 => format!("{only} is at one level since {from}"),
+            _ => format!("none of {} series changed its level since {from}", found.matching),
+        };
+    };
+    let value = |value: f64| reading(value, &series.unit, series.is_rate);
+    let (low, high) = (value(since.low.abs().min(since.high.abs())), value(since.low.abs().max(since.high.abs())));
+    let sure = match since.is_sure {
+        true => format!("sure: by {low} to {high}"),
+        false => "not sure".to_owned(),
+    };
+    let more = match changed.len() - 1 {
+        0 => String::new(),
+        more => format!("; {more} more of {} series changed", found.matching),
+    };
+    format!(
+        "{title} is {} since {} ({} ago, within {} s): {} before, {} since; {sure}{more}",
+        since.direction,
+        Moment(since.unix_seconds).shown(),
+        time(since.age_seconds as f64 * 1e9),
+        since.within_seconds,
+        value(since.before),
+        value(since.after)
+    )
+}
+
+fn cells(series: &Series, title: &str) -> [Option<String>; 8] {
     let shown = |value: f64| reading(value, &series.unit, series.is_rate);
     [
-        Some(match (series.labels.len(), series.labels.get("function")) {
-            (1, Some(function)) => function.clone(),
-            _ => series.shown(),
-        }),
+        Some(title.to_owned()),
         Some(spark(&series.values)),
+        Some(series.since.map_or("", |since| if since.direction == "up" { "↑" } else { "↓" }).to_owned()),
         series.latest.map(shown),
         series.lowest.map(shown),
         series.highest.map(shown),
@@ -113,6 +181,49 @@ pub(crate) fn spark(values: &[Option<f64>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_is_the_answer() {
+        let since = Since {
+            unix_seconds: 1_796_040_000,
+            within_seconds: 1,
+            age_seconds: 192,
+            direction: "up",
+            before: 0.012,
+            after: 0.048,
+            low: 0.035,
+            high: 0.037,
+            is_sure: true,
+        };
+        let series = |since| Series { name: "x".into(), unit: "seconds".into(), since, ..Series::default() };
+        let of = |all: Vec<Series>| {
+            let titles: Vec<String> = (0..all.len()).map(|at| format!("p99 of f{at}")).collect();
+            headline(&History { matching: all.len(), series: all, ..History::default() }, &titles)
+        };
+        let said = of(vec![series(Some(since)), series(Some(since)), series(None)]);
+        let at = Moment(since.unix_seconds).shown();
+        let expected = format!(
+            "p99 of f0 is up since {at} (192 s ago, within 1 s): 12.0 ms before, 48.0 ms since; sure: by 35.0 ms to \
+             37.0 ms; 1 more of 3 series changed"
+        );
+        assert_eq!(said, expected);
+        let unsure = of(vec![series(Some(Since { is_sure: false, direction: "down", ..since }))]);
+        assert!(unsure.contains("is down since") && unsure.ends_with("; not sure"), "{unsure}");
+        assert!(of(vec![series(None)]).starts_with("p99 of f0 is at one level since "));
+        assert!(of(vec![series(None), series(None)]).starts_with("none of 2 series changed its level since "));
+    }
+
+    #[test]
+    fn a_function_is_told_from_an_endpoint() {
+        for text in
+            [":9464", "web-1:9464", "[::1]:9464", "http://web/perf", "unix:/run/a", "/run/a", "1234", "web:9464/perf"]
+        {
+            assert!(is_endpoint(text), "{text}");
+        }
+        for text in ["search", "Store::find", "<A as B>::c", "GET /", "shop::*", "a:b"] {
+            assert!(!is_endpoint(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_line_goes_from_the_lowest_to_the_highest() {

@@ -59,7 +59,7 @@ impl Input {
         self.missing.push(format!("{what} of {}: {why}", self.name));
     }
 
-    fn of_file(text: &str, path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of_file(text: &str, path: &Path) -> Result<Self, Failure> {
         let unread = |error: &dyn std::fmt::Display| Failure::new(format!("cannot read {text}: {error}; {ALLOWED}"));
         let mut begin = Vec::new();
         let file = File::open(path).map_err(|error| unread(&error))?;

@@ -8,6 +8,7 @@
 //! | `source` | what may be an endpoint or the file of a snapshot |
 //! | `token` | which token is sent, and to whom |
 //! | `failure` | exit statuses, and errors that say what to do |
+//! | `signals` | those that are ignored |
 //! | `output`, `grid`, `paint`, `progress` | files and stdout; tables; colours; progress bars |
 //! | `units`, `window` | numbers for people; times in arguments |
 //! | `statistics`, `versions` | what differs by more than chance: pure |
@@ -45,6 +46,7 @@ mod process;
 mod progress;
 mod record;
 mod report;
+mod signals;
 mod snapshot;
 mod source;
 mod statistics;

@@ -2,10 +2,12 @@
 
 use std::io::{IsTerminal as _, stdout};
 
-/// Colours, if stdout is a terminal that has some.
+/// Colours, if stdout is a terminal that has some; and its width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {
     is_on: bool,
+    /// `None`: stdout is no terminal, and lines have any length.
+    width: Option<usize>,
 }
 
 impl Paint {
@@ -13,13 +15,26 @@ impl Paint {
     pub(crate) fn of_stdout() -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { is_on: stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb }
+        let is_terminal = stdout().is_terminal();
+        let width = rustix::termios::tcgetwinsize(stdout()).ok().filter(|_| is_terminal);
+        let width = width.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
+        Self { is_on: is_terminal && !is_set("NO_COLOR") && !is_dumb, width }
+    }
+
+    pub(crate) fn width(self) -> Option<usize> {
+        self.width
     }
 
     /// None, for tests of texts.
     #[cfg(test)]
     pub(crate) fn off() -> Self {
-        Self { is_on: false }
+        Self { is_on: false, width: None }
+    }
+
+    /// A terminal without colours.
+    #[cfg(test)]
+    pub(crate) fn of_width(width: usize) -> Self {
+        Self { is_on: false, width: Some(width) }
     }
 
     fn with(self, code: &str, text: &str) -> String {
@@ -60,7 +75,7 @@ mod tests {
     #[test]
     fn what_controls_a_terminal_is_left_out() {
         assert_eq!(safe("a\x1b[2Jb\u{9b}31mc\nd\te\u{7f}\r"), "a[2Jb31mc d e");
-        let off = Paint { is_on: false };
-        assert_eq!((off.red("a"), Paint { is_on: true }.red("a")), ("a".to_owned(), "\x1b[31ma\x1b[0m".to_owned()));
+        let (off, on) = (Paint::off(), Paint { is_on: true, width: None });
+        assert_eq!((off.red("a"), on.red("a")), ("a".to_owned(), "\x1b[31ma\x1b[0m".to_owned()));
     }
 }

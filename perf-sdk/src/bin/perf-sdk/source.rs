@@ -1,4 +1,4 @@
-//! What can be an endpoint or the file of a snapshot.
+//! What can be an endpoint, the file of a snapshot, or a bundle of evidence.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,7 @@ use perf_sdk::snapshot::Snapshot;
 use crate::client::Client;
 use crate::endpoint::Access;
 use crate::failure::Failure;
+use crate::input::Input;
 use crate::progress::Progress;
 
 pub(crate) enum Source {
@@ -19,10 +20,11 @@ pub(crate) enum Source {
 impl Source {
     /// An existing regular file is a snapshot; anything else names an endpoint.
     pub(crate) fn of(text: &str, access: &Access) -> Result<Self, Failure> {
-        if fs::metadata(text).is_ok_and(|there| there.is_file()) {
-            return Ok(Self::File(Box::new(read(Path::new(text))?)));
+        let path = Path::new(text);
+        if fs::metadata(path).is_ok_and(|there| there.is_file()) {
+            return Ok(Self::File(Box::new(Input::of_file(text, path)?.snapshot)));
         }
-        let is_like_a_file = text.ends_with(".json") && !text.starts_with("http");
+        let is_like_a_file = (text.ends_with(".json") || text.ends_with(".gz")) && !text.starts_with("http");
         if is_like_a_file {
             return Err(Failure::new(format!("there is no file {text}; `perf-sdk snapshot -o {text}` writes one")));
         }

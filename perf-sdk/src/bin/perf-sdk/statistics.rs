@@ -24,10 +24,12 @@ pub(crate) struct Mean {
 impl Mean {
     /// Of values in the order of time. `None` of too few.
     pub(crate) fn of_steps(values: &[f64]) -> Option<Self> {
+        if values.len() < LEAST_STEPS { None } else { Some(Self::of(values)) }
+    }
+
+    /// Of at least two.
+    fn of(values: &[f64]) -> Self {
         let n = values.len();
-        if n < LEAST_STEPS {
-            return None;
-        }
         let number = n as f64;
         let mean = values.iter().sum::<f64>() / number;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -36,7 +38,7 @@ impl Mean {
         let correlation = if squares > 0.0 { (products / squares + 1.0 / number).clamp(0.0, 0.95) } else { 0.0 };
         let effective = (number * (1.0 - correlation) / (1.0 + correlation)).max(2.0);
         let variance = squares / (number - 1.0) / effective;
-        Some(Self { n, mean, variance, freedom: effective - 1.0 })
+        Self { n, mean, variance, freedom: effective - 1.0 }
     }
 }
 
@@ -94,6 +96,11 @@ pub(crate) struct Shift {
     pub(crate) at: usize,
     pub(crate) before: f64,
     pub(crate) after: f64,
+    /// The 95 % interval of the difference.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    /// The chance that values without a shift look like this, wherever they might have had one.
+    pub(crate) chance: f64,
 }
 
 /// Values on each side of a shift, at least; the change of the level, at least; and how many
@@ -104,40 +111,64 @@ const LEAST_ERRORS: f64 = 6.0;
 
 /// The latest shift of a series: since when it is as it is. `None` if it is as it always was.
 pub(crate) fn latest_shift(values: &[f64]) -> Option<Shift> {
+    let (from, at) = latest_place(values)?;
+    // There may be further levels before it, of which the last one counts.
+    let from = from + latest_place(&values[from..at]).map_or(0, |(_, begin)| begin);
+    Some(described(values, from, at))
+}
+
+/// The place of the latest shift, and that of the one before it in whose rest it was found.
+fn latest_place(values: &[f64]) -> Option<(usize, usize)> {
     let (mut begin, mut latest) = (0, None);
-    while let Some(shift) = shift(&values[begin..]) {
-        latest = Some(Shift { at: begin + shift.at, ..shift });
-        begin += shift.at;
+    while let Some((at, _)) = split(&values[begin..]).filter(|found| is_shift(&values[begin..], *found)) {
+        latest = Some((begin, begin + at));
+        begin += at;
     }
     latest
 }
 
-/// The split after which both sides differ most.
-fn shift(values: &[f64]) -> Option<Shift> {
+/// The shift at this place, of the level that began at `from`.
+fn described(values: &[f64], from: usize, at: usize) -> Shift {
+    let [before, after] = [&values[from..at], &values[at..]].map(Mean::of);
+    let Difference { low, high, p, .. } = Difference::between(&before, &after);
+    let places = (values.len() - from).saturating_sub(2 * LEAST_SIDE) + 1;
+    Shift { at, before: before.mean, after: after.mean, low, high, chance: (p * places as f64).min(1.0) }
+}
+
+/// Where values of which it is known that they have a shift have it: the first value behind it.
+pub(crate) fn place_of_shift(values: &[f64]) -> Option<usize> {
+    split(values).map(|(at, _)| at)
+}
+
+/// The split after which both sides differ most, and by how much.
+fn split(values: &[f64]) -> Option<(usize, f64)> {
     let n = values.len();
     if n < 2 * LEAST_SIDE {
         return None;
     }
     let total: f64 = values.iter().sum();
     let mut sum: f64 = values[..LEAST_SIDE - 1].iter().sum();
-    let mut best: Option<(f64, Shift)> = None;
+    let mut best: Option<(usize, f64)> = None;
     for at in LEAST_SIDE..=n - LEAST_SIDE {
         sum += values[at - 1];
         let (left, right) = (at as f64, (n - at) as f64);
         let (before, after) = (sum / left, (total - sum) / right);
         let gain = (after - before).powi(2) * left * right / n as f64;
-        if best.is_none_or(|(most, _)| gain > most) {
-            best = Some((gain, Shift { at, before, after }));
+        if best.is_none_or(|(_, most)| gain > most) {
+            best = Some((at, gain));
         }
     }
-    let (gain, found) = best?;
-    let side = |side: &[f64], mean: f64| side.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-    let left = &values[..found.at];
-    let squares = side(left, found.before) + side(&values[found.at..], found.after);
-    let noise = (squares / (n - 2) as f64).sqrt();
-    let is_more = (found.after - found.before).abs() > LEAST_CHANGE * found.before.abs().max(found.after.abs());
-    let is_sure = gain.sqrt() > LEAST_ERRORS * noise;
-    (is_more && is_sure).then_some(found)
+    best
+}
+
+fn is_shift(values: &[f64], (at, gain): (usize, f64)) -> bool {
+    let (left, right) = values.split_at(at);
+    let mean = |side: &[f64]| side.iter().sum::<f64>() / side.len() as f64;
+    let squares = |side: &[f64], mean: f64| side.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    let (before, after) = (mean(left), mean(right));
+    let noise = ((squares(left, before) + squares(right, after)) / (values.len() - 2) as f64).sqrt();
+    let is_more = (after - before).abs() > LEAST_CHANGE * before.abs().max(after.abs());
+    is_more && gain.sqrt() > LEAST_ERRORS * noise
 }
 
 #[cfg(test)]
@@ -210,8 +241,10 @@ mod tests {
         values[40..].iter_mut().for_each(|value| *value += 10.0);
         values[70..].iter_mut().for_each(|value| *value += 20.0);
         let found = latest_shift(&values).unwrap();
-        assert_eq!(found.at, 70);
-        assert!((found.after - 40.0).abs() < 1.0, "{found:?}");
+        assert_eq!((found.at, place_of_shift(&values[55..85])), (70, Some(15)));
+        assert!((found.after - 40.0).abs() < 1.0 && (found.before - 20.0).abs() < 1.0, "{found:?}");
+        assert!(found.low < 20.0 && 20.0 < found.high && found.high - found.low < 3.0, "{found:?}");
+        assert!(found.chance < 1e-6, "{found:?}");
         let false_alarms = (1..=1_000_u64).filter(|seed| {
             let values: Vec<f64> = noise(60, seed * 104_729).iter().map(|value| 2.0 + value).collect();
             latest_shift(&values).is_some()

@@ -4,8 +4,10 @@ use clap::Args;
 
 use crate::endpoint::Asked;
 use crate::facts::alerts::Alert;
+use crate::facts::functions::titles;
 use crate::facts::overview::Process;
 use crate::facts::status::{self, Health};
+use crate::facts::targets::Target;
 use crate::failure::Outcome;
 use crate::output;
 use crate::paint::{Paint, safe};
@@ -57,24 +59,23 @@ fn shown(health: &Health, paint: Paint) -> String {
         );
     }
     for target in &health.missed_targets {
-        text += &format!(
-            "  {} {}\n",
-            paint.red("missed"),
-            safe(&format!("{}: {} {}", target.name, target.shown, target.reason))
-        );
+        text += &format!("  {} {}\n", paint.red("missed"), safe(&missed(target)));
+    }
+    if health.leaks > 0 {
+        text += &format!("  {}\n", paint.yellow(&format!("leaks: {}; perf-sdk memory", health.leaks)));
     }
     health.alerts.iter().for_each(|alert| text += &alert_line(alert, paint));
     part(
         &mut text,
         paint,
         "most CPU in the last minutes",
-        health.most_cpu.iter().map(|function| {
+        health.most_cpu.iter().zip(titles(&health.most_cpu)).map(|(function, name)| {
             let cores = function.self_cpu_cores.map_or_else(
                 || time(function.self_cpu_seconds.unwrap_or(0.0) * 1e9),
                 |cores| format!("{} cores", digits(cores)),
             );
             let p99 = function.p99_seconds.map(|p99| format!(", p99 {}", time(p99 * 1e9))).unwrap_or_default();
-            format!("{}: {cores}{p99}", function.name)
+            format!("{name}: {cores}{p99}")
         }),
     );
     part(
@@ -85,6 +86,13 @@ fn shown(health: &Health, paint: Paint) -> String {
     );
     part(&mut text, paint, "advice", health.findings.iter().map(|finding| finding.claim.clone()));
     text + "\nmore: perf-sdk top | functions | memory | history | advise | diff; perf-sdk --help\n"
+}
+
+/// `search p99: 231 ms, allowed < 100ms; why`
+fn missed(target: &Target) -> String {
+    let shown = if target.shown.is_empty() { "no value" } else { &target.shown };
+    let reason = if target.reason.is_empty() { String::new() } else { format!("; {}", target.reason) };
+    format!("{}: {shown}, allowed {}{reason}", target.name, target.target)
 }
 
 fn part(text: &mut String, paint: Paint, head: &str, lines: impl Iterator<Item = String>) {

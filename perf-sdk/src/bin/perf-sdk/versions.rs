@@ -19,6 +19,9 @@ const NS: f64 = 1e-9;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Versions {
+    /// Both are of one run of a process: one side is all until the earlier one, the other side is
+    /// what happened from then until the later one.
+    pub(crate) is_one_process: bool,
     pub(crate) a_seconds: f64,
     pub(crate) b_seconds: f64,
     /// Functions with enough calls on both sides.
@@ -70,6 +73,43 @@ struct Pair {
     difference: Difference,
 }
 
+/// Seconds by which two clocks that say when recording began may differ, and the share of the time
+/// between by which one may be faster.
+const CLOCKS_APART: f64 = 1.0;
+const CLOCK_RATE: f64 = 0.001;
+
+/// Two snapshots since recording began of one run of a process overlap: of the later one, only what
+/// was not in the earlier one is kept. `None` of two processes.
+pub(crate) fn apart(a: &Snapshot, b: &Snapshot) -> Option<(Snapshot, Snapshot)> {
+    match (a.window_ns < b.window_ns, b.window_ns < a.window_ns) {
+        (true, _) if is_continued(a, b) => Some((a.clone(), b.subtract(a))),
+        (_, true) if is_continued(b, a) => Some((a.subtract(b), b.clone())),
+        _ => None,
+    }
+}
+
+/// Whether the later one has all that the earlier one has.
+fn is_continued(earlier: &Snapshot, later: &Snapshot) -> bool {
+    let began = |side: &Snapshot| (side.taken_at_unix_ns as f64 - side.window_ns as f64) * NS;
+    let between = later.window_ns.saturating_sub(earlier.window_ns) as f64 * NS;
+    let is_same_begin = (began(later) - began(earlier)).abs() <= CLOCKS_APART + CLOCK_RATE * between;
+    let start = |side: &Snapshot| {
+        let reading = side.readings.iter().find(|reading| reading.name == "process_start_time_seconds");
+        reading.map(|reading| reading.value)
+    };
+    // The system says it in hundredths of a second.
+    let is_same_start = start(earlier).zip(start(later)).is_none_or(|(a, b)| (a - b).abs() < 0.1);
+    let key = |function: &Function| (function.module.clone(), function.name.clone());
+    let after: HashMap<(String, String), &Function> = later.functions.iter().map(|one| (key(one), one)).collect();
+    let mut before = earlier.functions.iter().filter(|was| was.calls.total() > 0).peekable();
+    let has_functions = before.peek().is_some();
+    let is_more = |was: &Function| {
+        let now = after.get(&key(was));
+        now.is_some_and(|now| now.calls.total() >= was.calls.total() && now.wall.count() >= was.wall.count())
+    };
+    is_same_begin && is_same_start && has_functions && before.all(is_more)
+}
+
 pub(crate) fn compare(a: &Snapshot, b: &Snapshot) -> Versions {
     let key = |function: &Function| (function.module.clone(), function.name.clone());
     let before: HashMap<(String, String), &Function> = a.functions.iter().map(|one| (key(one), one)).collect();
@@ -110,6 +150,7 @@ pub(crate) fn compare(a: &Snapshot, b: &Snapshot) -> Versions {
     let is_sure = |one: &Compared| one.figures.iter().any(|figure| figure.is_sure);
     functions.sort_by(|x, y| is_sure(y).cmp(&is_sure(x)).then(impact(y).total_cmp(&impact(x))));
     Versions {
+        is_one_process: false,
         a_seconds,
         b_seconds,
         compared: functions.len(),
@@ -119,6 +160,17 @@ pub(crate) fn compare(a: &Snapshot, b: &Snapshot) -> Versions {
         only_in_a,
         only_in_b,
     }
+}
+
+/// What functions are called in a table: the name, or `module::name` if several of them have it.
+pub(crate) fn titles(all: &[Compared]) -> Vec<String> {
+    let mut of_name: HashMap<&str, u32> = HashMap::new();
+    all.iter().for_each(|one| *of_name.entry(&one.name).or_default() += 1);
+    let title = |one: &Compared| match of_name.get(one.name.as_str()) {
+        Some(2..) if !one.module.is_empty() => format!("{}::{}", one.module, one.name),
+        _ => one.name.clone(),
+    };
+    all.iter().map(title).collect()
 }
 
 fn figure(pair: Pair, comparisons: usize) -> Figure {
@@ -238,6 +290,58 @@ mod tests {
         assert!(mean.is_sure && mean.low < 5.25e-6 && 5.25e-6 < mean.high, "{mean:?}");
         assert!(same.figures.iter().all(|figure| !figure.is_sure), "{same:?}");
         assert!(slower.figures.iter().all(|figure| figure.name != "bytes_per_call"), "no allocator counts");
+    }
+
+    #[test]
+    fn of_one_process_what_happened_between_is_compared() {
+        let at = |seconds: u64, functions: Vec<Function>| {
+            let mut snapshot = snapshot(functions);
+            (snapshot.taken_at_unix_ns, snapshot.window_ns) =
+                ((1_796_040_000 + seconds) * 1_000_000_000, seconds * 1_000_000_000);
+            snapshot
+        };
+        let slower = |before: u64, since: u64| {
+            let (mut whole, after) = (function("work", before, 10_000), function("work", since, 20_000));
+            whole.wall.merge(&after.wall);
+            whole.cpu = Some(whole.wall.clone());
+            whole.samples += since;
+            whole.calls.ok += since;
+            whole.exclusive.cpu_ns += after.exclusive.cpu_ns;
+            whole
+        };
+        let earlier = at(100, vec![function("work", 10_000, 10_000)]);
+        let later = at(130, vec![slower(10_000, 500)]);
+        let mean = |a: &Snapshot, b: &Snapshot| {
+            let found = compare(a, b);
+            let mean = found.functions[0].figures.iter().find(|figure| figure.name == "mean").unwrap().clone();
+            (mean.a, mean.b, mean.is_sure)
+        };
+        // Of all since the start it is a twentieth of the calls, and nothing is seen.
+        assert!(!mean(&earlier, &later).2);
+        let (a, b) = apart(&earlier, &later).unwrap();
+        assert_eq!(
+            (a.functions[0].calls.total(), b.functions[0].calls.total(), b.window_ns),
+            (10_000, 500, 30_000_000_000)
+        );
+        let (before, since, is_sure) = mean(&a, &b);
+        assert!(is_sure && since / before > 1.9, "{before} {since}");
+        let (a, b) = apart(&later, &earlier).unwrap();
+        assert_eq!((a.functions[0].calls.total(), b.functions[0].calls.total()), (500, 10_000));
+        // Another process, which has fewer calls, began later, or is known to have another start.
+        assert!(apart(&earlier, &at(130, vec![function("work", 9_000, 10_000)])).is_none());
+        assert!(apart(&earlier, &at(130, vec![function("other", 20_000, 10_000)])).is_none());
+        let mut moved = later.clone();
+        moved.taken_at_unix_ns += 5_000_000_000;
+        assert!(apart(&earlier, &moved).is_none() && apart(&earlier, &earlier).is_none());
+        let started = |of: &Snapshot, value: f64| {
+            let mut reading = perf_sdk::snapshot::Reading::default();
+            (reading.name, reading.value) = ("process_start_time_seconds".into(), value);
+            let mut other = of.clone();
+            other.readings = vec![reading];
+            other
+        };
+        assert!(apart(&started(&earlier, 100.0), &started(&later, 100.5)).is_none());
+        assert!(apart(&started(&earlier, 100.0), &started(&later, 100.0)).is_some());
     }
 
     #[test]

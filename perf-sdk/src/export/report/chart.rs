@@ -80,9 +80,20 @@ impl OfFunctions {
     }
 }
 
-/// The id of a line of a function.
-pub(crate) fn of_function(series: &str, function: &str) -> String {
-    format!("{series}|{function}")
+/// The id of a line of a function, which is given by module and name.
+pub(crate) fn of_function(series: &str, (module, name): (&str, &str)) -> String {
+    format!("{series}|{module}|{name}")
+}
+
+/// What is written beside the lines of these functions: the name, or `module::name` if several of
+/// them have it.
+pub(crate) fn names_beside(functions: &[(&str, &str)]) -> Vec<String> {
+    let is_alone = |name: &str| functions.iter().filter(|(_, other)| *other == name).count() < 2;
+    let of = |(module, name): &(&str, &str)| match module.is_empty() || is_alone(name) {
+        true => (*name).to_owned(),
+        false => format!("{module}::{name}"),
+    };
+    functions.iter().map(of).collect()
 }
 
 /// As many digits as the history has.

@@ -1,11 +1,12 @@
 //! The charts of a report: of an answer of the history.
 
-use super::chart::{Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, of_function, rounded};
+use super::chart::{Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, names_beside, of_function, rounded};
 use super::panels::{self, PANELS, Readings, Steps};
 use crate::snapshot::{HistoryColumns, HistorySeries};
 
-/// The label of a function's series.
+/// The labels of a function's series.
 const FUNCTION: &str = "function";
+const MODULE: &str = "module";
 
 /// The names of the series that a report shows, as the history is asked for them. They are
 /// patterns, since a name that is not there would be an error.
@@ -26,8 +27,8 @@ fn quantiles() -> impl Iterator<Item = (&'static str, &'static str, &'static str
     QUANTILES.into_iter().filter(|(id, ..)| *id != "p95").map(move |(id, title, hint, _)| (series(id), id, title, hint))
 }
 
-/// Those in which nothing is known are left out.
-pub(super) fn of(columns: &HistoryColumns, functions: &[&str]) -> Vec<Chart> {
+/// Of functions by module and name. Those in which nothing is known are left out.
+pub(super) fn of(columns: &HistoryColumns, functions: &[(&str, &str)]) -> Vec<Chart> {
     let mut charts: Vec<Chart> =
         [&RATE, &ERRORS].map(|chart| chart.chart(lines(columns, chart.series, functions))).into();
     for (series, id, title, hint) in quantiles() {
@@ -39,21 +40,18 @@ pub(super) fn of(columns: &HistoryColumns, functions: &[&str]) -> Vec<Chart> {
     charts
 }
 
-fn lines(columns: &HistoryColumns, name: &str, functions: &[&str]) -> Vec<Line> {
-    let line = |function: &&str| {
-        let is_it = |series: &&HistorySeries| series.labels.get(FUNCTION).is_some_and(|of| of == function);
+fn lines(columns: &HistoryColumns, name: &str, functions: &[(&str, &str)]) -> Vec<Line> {
+    let line = |(function, shown): (&(&str, &str), String)| {
+        // Bundles of earlier versions have names only.
+        let is_it = |series: &&HistorySeries| {
+            series.labels.get(FUNCTION).is_some_and(|name| name == function.1)
+                && series.labels.get(MODULE).is_none_or(|module| module == function.0)
+        };
         let series = columns.series.iter().filter(|series| series.name == name).find(is_it)?;
         let Steps { from, step, values, .. } = steps(columns, series)?;
-        Some(Line {
-            name: (*function).to_owned(),
-            id: of_function(name, function),
-            role: Role::Line,
-            from,
-            step,
-            values,
-        })
+        Some(Line { name: shown, id: of_function(name, *function), role: Role::Line, from, step, values })
     };
-    functions.iter().filter_map(line).collect()
+    functions.iter().zip(names_beside(functions)).filter_map(line).collect()
 }
 
 /// `None` without any value.
@@ -105,7 +103,7 @@ mod tests {
                 series("process_resident_memory_bytes", None, &[Some(1_234_567.0), None]),
             ],
         };
-        let charts = of(&columns, &["search"]);
+        let charts = of(&columns, &[("shop", "search")]);
         let ids: Vec<&str> = charts.iter().map(|chart| chart.id).collect();
         assert_eq!(ids, ["rate", "memory", "caches"], "a limit alone is no chart");
         assert_eq!(charts[0].lines.len(), 1);

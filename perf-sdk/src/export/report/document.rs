@@ -154,8 +154,9 @@ impl<'a> Side<'a> {
 
     fn charts(&self) -> Vec<Chart> {
         let entries = summary::entries(self.snapshot);
-        let names: Vec<&str> = entries.iter().map(|function| function.name.as_str()).collect();
-        self.history.map_or_else(Vec::new, |history| charts::of(history, &names))
+        let labels: Vec<(&str, &str)> =
+            entries.iter().map(|function| (function.module.as_str(), function.name.as_str())).collect();
+        self.history.map_or_else(Vec::new, |history| charts::of(history, &labels))
     }
 }
 

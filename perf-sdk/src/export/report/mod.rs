@@ -39,13 +39,13 @@ mod thinned;
 
 #[cfg(feature = "serve")]
 pub(crate) use chart::{
-    Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, of_function as line_of_function, rounded,
+    Chart, ERRORS, Line, OfFunctions, QUANTILES, RATE, Role, names_beside, of_function as line_of_function, rounded,
 };
 #[cfg(feature = "enabled")]
 pub use document::Report;
 #[cfg(feature = "serve")]
 pub(crate) use panels::{PANELS, Readings, Steps};
 #[cfg(feature = "serve")]
-pub(crate) use row::{Recent, Row, Trend};
+pub(crate) use row::{Recent, Row, Trend, self_bytes_per_call};
 #[cfg(feature = "serve")]
 pub(crate) use status::Status;

@@ -27,7 +27,7 @@ pub(crate) struct Trend {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// Absent of a window if functions of several modules have this name: the figures are of all.
+    /// Absent if it is not known: of a window that a file of an earlier version has.
     pub(crate) module: Option<String>,
     pub(crate) file: String,
     pub(crate) line: u32,
@@ -46,7 +46,10 @@ pub(crate) struct Row {
     /// CPU time including callees; of a window, excluding them.
     pub(crate) cpu_ns: Option<f64>,
     pub(crate) self_cpu_ns: Option<f64>,
+    /// Including callees. Not known of a window.
     pub(crate) bytes_per_call: Option<f64>,
+    /// Excluding profiled callees.
+    pub(crate) self_bytes_per_call: Option<f64>,
     pub(crate) live_bytes: Option<f64>,
     /// Calls that were measured; times rest on them.
     pub(crate) samples: Option<u64>,
@@ -101,6 +104,7 @@ impl Row {
             cpu_ns: has_cpu.then_some(function.inclusive.cpu_ns.max(0) as f64),
             self_cpu_ns: has_cpu.then_some(own.cpu_ns.max(0) as f64),
             bytes_per_call: function.bytes.as_ref().and_then(|bytes| bytes.mean()),
+            self_bytes_per_call: self_bytes_per_call(function),
             live_bytes: function.live.map(|live| live.bytes as f64),
             samples: Some(function.samples),
             one_in: Some(function.one_in),
@@ -118,6 +122,13 @@ impl Row {
             change: None,
         }
     }
+}
+
+/// `None` without calls, or if allocations are not counted.
+pub(crate) fn self_bytes_per_call(function: &Function) -> Option<f64> {
+    let calls = function.calls.total();
+    let is_known = function.bytes.is_some() && calls > 0;
+    is_known.then(|| function.exclusive.allocated_bytes.max(0) as f64 / calls as f64)
 }
 
 fn weak(function: &Function) -> Vec<&'static str> {

@@ -1,6 +1,7 @@
 //! What stands in the records.
 
 use super::super::functions::{Functions, LONGEST_NAME};
+use super::super::identity::FunctionId;
 use super::super::lane::Stored;
 use super::super::levels::{LEVELS, SECONDS, TIMES_LEVELS};
 use super::super::marks::{LONGEST_MARK, Mark, Marks};
@@ -11,7 +12,7 @@ use crate::histogram::Scale;
 
 /// number (2), key
 const SERIES: u8 = 1;
-/// number (1), scale (1), since (4), name
+/// number (1), scale (1), since (4), name, and behind a byte of 255 the module if it is known
 const FUNCTION: u8 = 2;
 /// Points of 10 seconds: index (4), then of each number (2), covered (1), mean (2), excess (2)
 const POINTS: u8 = 3;
@@ -165,11 +166,13 @@ fn restored(
         }
         FUNCTION => {
             let (number, scale, since) = (fields.u8()?, fields.u8()?, fields.u32()?);
-            let name = std::str::from_utf8(fields.0).ok().filter(|name| name.len() <= LONGEST_NAME)?;
+            let name = fields.0;
+            let function = FunctionId::read(name).filter(|_| name.len() <= LONGEST_NAME)?;
             let scale = if scale == 1 { Scale::Bytes } else { Scale::Seconds };
-            let is_same =
-                functions.named(table, number).is_some_and(|(_, same, known)| same == since && known.eq(name.bytes()));
-            (is_same || functions.define(table, number.into(), name, scale, since)).then_some(())
+            let is_same = functions
+                .named(table, number)
+                .is_some_and(|(_, same, known)| same == since && known.eq(name.iter().copied()));
+            (is_same || functions.define(table, number.into(), function, scale, since)).then_some(())
         }
         POINTS => {
             let index = fields.u32()?;

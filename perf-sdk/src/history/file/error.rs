@@ -25,7 +25,9 @@ impl fmt::Display for FileError {
         match self {
             Self::NotAFile => f.write_str("it is no regular file"),
             Self::Foreign => f.write_str("the file has other contents, and is left as it is"),
-            Self::Version { found } => write!(f, "it has version {found}, and this program reads version {VERSION}"),
+            Self::Version { found } => {
+                write!(f, "it has version {found}, and this program reads versions 1 to {VERSION}")
+            }
             Self::Locked => f.write_str("another process writes it, and each process needs a file of its own"),
             Self::System { doing, source } => write!(f, "{doing} failed: {source}"),
         }

@@ -86,7 +86,7 @@ impl Journal {
                 return Err(FileError::Foreign);
             };
             let version = rest.first_chunk().map_or(0, |version| u32::from_le_bytes(*version));
-            if version != VERSION {
+            if !(1..=VERSION).contains(&version) {
                 return Err(FileError::Version { found: version });
             }
             let seen = record::read(&mut *file, |kind, payload| {
@@ -95,6 +95,11 @@ impl Journal {
             .map_err(failed("reading"))?;
             (counts.read_records, counts.damaged) = (seen.records, seen.damaged);
             (counts.damaged_bytes, counts.dropped_tail_bytes) = (seen.damaged_bytes, seen.tail_bytes);
+            if version < VERSION {
+                // What is written from now on an earlier program would not understand.
+                file.seek(SeekFrom::Start(0)).map_err(failed("seeking"))?;
+                file.write_all(&record::header()).map_err(failed("writing"))?;
+            }
             HEADER as u64 + seen.end
         };
         let mut journal = Self {

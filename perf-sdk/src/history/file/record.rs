@@ -12,8 +12,9 @@ use std::io::{self, Read};
 use super::crc::crc32;
 
 pub(super) const MAGIC: &[u8; 16] = b"perf-sdk history";
-/// Of the file, the records, the blocks in them, and the cells of histograms.
-pub(crate) const VERSION: u32 = 1;
+/// Of the file, the records, the blocks in them, and the cells of histograms. Version 1 had names
+/// of functions without modules; it is read too.
+pub(crate) const VERSION: u32 = 2;
 pub(super) const HEADER: usize = 24;
 
 const MARK: [u8; 4] = *b"\xf5rec";

@@ -1,6 +1,7 @@
 //! The figures of docs/history.md.
 
 use super::super::functions::Pace;
+use super::super::identity::FunctionId;
 use super::super::store::{DEFAULT_BYTES, FunctionReading};
 use super::memory::{Service, filling};
 use super::*;
@@ -92,7 +93,7 @@ fn range_of_histograms() {
             let mut round = history.round(now).unwrap();
             for (number, (name, times)) in names.iter().zip(&all).enumerate() {
                 let reading = FunctionReading {
-                    name,
+                    function: FunctionId { name, module: "shop::orders" },
                     calls: times.count(),
                     errors: times.count() / 1_000,
                     self_ns: times.sum(),

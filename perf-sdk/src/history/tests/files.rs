@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::file::FileError;
 use super::super::functions::Pace;
+use super::super::identity::FunctionId;
 use super::super::store::FunctionReading;
 use super::*;
 use crate::histogram::{Histogram, Scale};
@@ -50,7 +51,7 @@ pub(super) fn tell(history: &mut History, now: u64, times: &mut Histogram) {
     round.reading(&reading(&LEVEL, &Labels::NONE, level_at(now)));
     round.reading(&reading(&EVENTS, &numbered(1), events_at(now)));
     let reading = FunctionReading {
-        name: "work",
+        function: FunctionId::named("work"),
         calls: times.count(),
         errors: 0,
         self_ns: times.sum(),
@@ -81,7 +82,7 @@ pub(super) fn assert_true(history: &History) -> u32 {
     if let Some(events) = history.find("test_events_total", &[("number", "1")]) {
         assert!(history.points(events, 0, u32::MAX).all(|point| (point.mean - 3.0).abs() < 0.02));
     }
-    if let Some(times) = history.times("work", 0, u32::MAX).value() {
+    if let Some(times) = history.times(FunctionId::named("work"), (0, u32::MAX)).value() {
         let (least, most) = (times.lower_bound().unwrap(), times.upper_bound().unwrap());
         assert!(least > 970_000 && most < 3_100_000, "{least} to {most}");
         assert!(times.count() <= 2 * u64::from(history.newest() + 1 - START as u32));
@@ -125,7 +126,9 @@ fn a_history_goes_on_where_it_ended() {
         let end = history.newest() + 1;
         assert_eq!(history.average(level, end - 600, end).coverage().seconds, 600);
         assert!(seconds as u64 >= 3_590 * (run + 1), "{seconds} in run {run}");
-        assert!((3_000..3_010).contains(&history.times("work", end - 3_000, end).coverage().seconds));
+        assert!(
+            (3_000..3_010).contains(&history.times(FunctionId::named("work"), (end - 3_000, end)).coverage().seconds)
+        );
         // What is in progress is in no closed interval yet.
         drop(history);
         let history = open(&path).unwrap();
@@ -277,7 +280,7 @@ fn a_long_file_is_written_anew_and_says_the_same() {
     let (level, end) = (history.find("test_level", &[]).unwrap(), history.newest());
     let average = |history: &History| history.average(level, 0, end - 60).value().unwrap();
     let (seconds, before) = (assert_true(&history), average(&history));
-    let before_times = history.times("work", 0, end - 4_000).value().unwrap();
+    let before_times = history.times(FunctionId::named("work"), (0, end - 4_000)).value().unwrap();
     // A rewrite for which there is no room leaves the file as it is.
     history.journal().room = 1_000;
     history.journal().rewritten_at = 0;
@@ -290,6 +293,63 @@ fn a_long_file_is_written_anew_and_says_the_same() {
     let history = open(&path).unwrap();
     assert!(assert_true(&history) + 60 >= seconds);
     assert!((average(&history) / before - 1.0).abs() < 0.01);
-    let after_times = history.times("work", 0, end - 4_000).value().unwrap();
+    let after_times = history.times(FunctionId::named("work"), (0, end - 4_000)).value().unwrap();
     assert!(after_times.count().abs_diff(before_times.count()) <= before_times.count() / 20);
+}
+
+/// A file of version 1, in which functions had names only.
+fn of_version_1(path: &Path, seconds: std::ops::Range<u64>) {
+    write(path, seconds);
+    copy(path, &path.with_extension("1"), |bytes| bytes[16] = 1);
+    fs::rename(path.with_extension("1"), path).unwrap();
+}
+
+#[test]
+fn a_file_without_modules_is_read_and_goes_on_with_them() {
+    let folder = Folder::new("version-1");
+    let path = folder.0.join("history");
+    of_version_1(&path, 0..300);
+    let start = START as u32;
+    let module = |module| FunctionId { name: "work", module };
+    let mut history = open(&path).unwrap();
+    let before = history.times(module(""), (start, start + 300)).value().unwrap().count();
+    assert!(before >= 2 * 280, "{before}");
+    assert_eq!(fs::read(&path).unwrap()[16..20], 2_u32.to_le_bytes(), "an earlier program would misread it");
+    let mut all = [Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds)];
+    for now in START + 400..START + 700 {
+        let Some(mut round) = history.round(now) else { continue };
+        for ((times, module), calls) in all.iter_mut().zip([module("a"), module("b")]).zip([1, 3]) {
+            times.record(1_000_000 * calls, calls);
+            let reading = FunctionReading {
+                function: module,
+                calls: times.count(),
+                errors: 0,
+                self_ns: times.sum(),
+                cpu_ns: None,
+                allocated_bytes: None,
+                live_bytes: Some(10 * calls),
+                times,
+                is_new: false,
+            };
+            round.function(&reading, Pace::Second);
+        }
+    }
+    drop(history);
+    let history = open(&path).unwrap();
+    let window = (start + 400, start + 700);
+    let counts = ["a", "b", ""].map(|one| history.times(module(one), window).value().map(|times| times.count()));
+    assert!(matches!(counts, [Some(a), Some(b), None] if a >= 280 && b == 3 * a), "{counts:?}");
+    let all = (start, start + 700);
+    let named = history.times_named("work", all);
+    let seconds = |of| history.times(module(of), all).coverage().seconds;
+    assert_eq!((named.coverage().seconds, seconds("a")), (seconds("") + seconds("b"), seconds("b")));
+    assert_eq!(named.value().unwrap().count(), before + counts[0].unwrap() + counts[1].unwrap());
+    assert!(history.times_named("wor", window).value().is_none());
+    // One series of each module, and that of names only.
+    assert_eq!(history.find_named(0, "work").count(), 3);
+    let rate = |of: &'static str| {
+        let series = history.find_of("function_calls_total", module(of)).unwrap();
+        history.average(series, start + 420, start + 680).value()
+    };
+    assert_eq!((rate("a"), rate("b"), rate("")), (Some(1.0), Some(3.0), None));
 }

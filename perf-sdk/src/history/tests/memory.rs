@@ -148,3 +148,25 @@ fn more_series_than_there_are_places_are_refused_and_old_ones_make_room() {
     assert!(history.find("test_level", &[("number", "260")]).is_some());
     assert!(history.find("test_level", &[("number", "0")]).is_none());
 }
+
+#[test]
+fn a_series_that_is_missing_gives_its_place_to_a_new_one() {
+    let mut history = history(2 << 20);
+    let labels: Vec<Labels> = (0..612).map(numbered).collect();
+    let tell = |history: &mut History, now: u64, numbers: std::ops::Range<usize>| {
+        let Some(mut round) = history.round(now) else { return };
+        labels[numbers].iter().for_each(|labels| round.reading(&reading(&LEVEL, labels, 1.0)));
+    };
+    let is_there = |history: &History, number: usize| {
+        let labels = number.to_string();
+        history.find("test_level", &[("number", &labels)]).is_some()
+    };
+    (START..START + 60).for_each(|now| tell(&mut history, now, 0..512));
+    // All places are taken, and those that are read keep theirs.
+    (START + 60..START + 100).for_each(|now| tell(&mut history, now, 0..520));
+    assert_eq!((history.number_of_series(), is_there(&history, 512)), (512, false));
+    (START + 100..START + 300).for_each(|now| tell(&mut history, now, 50..560));
+    assert_eq!(history.number_of_series(), 512);
+    assert!((50..560).all(|number| is_there(&history, number)));
+    assert_eq!((0..50).filter(|number| is_there(&history, *number)).count(), 2, "48 places were needed");
+}

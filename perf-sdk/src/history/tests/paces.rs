@@ -2,6 +2,7 @@
 
 use super::super::answers::Answer;
 use super::super::functions::Pace;
+use super::super::identity::FunctionId;
 use super::super::store::FunctionReading;
 use super::*;
 use crate::histogram::{Histogram, Scale};
@@ -45,7 +46,7 @@ fn tell(history: &mut History, now: u64, functions: &mut [Function], mut change:
             change(function);
         }
         let reading = FunctionReading {
-            name: &function.name,
+            function: FunctionId::named(&function.name),
             calls: function.calls.len() as u64,
             errors: 0,
             self_ns: function.times.sum(),
@@ -79,7 +80,7 @@ fn assert_true(history: &History, function: &Function, from: u32, to: u32) -> u3
             assert!((grown - expected).abs() <= 0.5, "{grown}, not {expected} calls of {name}, {coverage:?}");
         }
     }
-    match history.times(name, from, to) {
+    match history.times(FunctionId::named(name), (from, to)) {
         Answer::Found(times, coverage) => {
             let sorted = within(coverage.from, coverage.to);
             assert_eq!(times.count(), sorted.len() as u64, "{name} {from}..{to} {coverage:?}");
@@ -165,7 +166,9 @@ fn a_round_that_comes_late_loses_no_calls() {
     }
     let (from, to) = (START as u32 + 100, end as u32 - 100);
     for function in &all {
-        let Answer::Found(times, coverage) = history.times(&function.name, from, to) else { panic!("it is covered") };
+        let Answer::Found(times, coverage) = history.times(FunctionId::named(&function.name), (from, to)) else {
+            panic!("it is covered")
+        };
         let calls = function.calls.iter().filter(|call| (coverage.from..coverage.to).contains(&call.0)).count() as f64;
         // A few seconds at both ends may be of the neighbouring 10.
         assert!((times.count() as f64 / calls - 1.0).abs() < 0.01, "{} of {calls}", times.count());
@@ -189,7 +192,9 @@ fn the_first_calls_of_a_new_function_count() {
             tell(&mut history, now, &mut all[..there], |_| ());
         }
         let now = START as u32 + 100;
-        let Answer::Found(times, coverage) = history.times("function1", now - 100, now) else { panic!("{pace:?}") };
+        let Answer::Found(times, coverage) = history.times(FunctionId::named("function1"), (now - 100, now)) else {
+            panic!("{pace:?}")
+        };
         let calls = all[1].calls.iter().filter(|call| call.0 < coverage.to).count();
         assert_eq!(times.count(), calls as u64, "{pace:?}");
         let series = history.find("function_calls_total", &[("function", "function1")]).unwrap();

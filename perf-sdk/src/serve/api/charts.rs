@@ -4,9 +4,11 @@ use super::line::{points_of, values};
 use super::panels::InRange;
 use super::range::Range;
 use crate::collect::Labelled;
-use crate::export::{Chart, ERRORS, Line, OfFunctions, PANELS, QUANTILES, RATE, Role, line_of_function, rounded};
+use crate::export::{
+    Chart, ERRORS, Line, OfFunctions, PANELS, QUANTILES, RATE, Role, line_of_function, names_beside, rounded,
+};
 use crate::histogram::Histogram;
-use crate::history;
+use crate::history::{self, FunctionId};
 
 const SELF_TIME: OfFunctions = OfFunctions {
     id: "self",
@@ -39,18 +41,18 @@ const LIVE: OfFunctions = OfFunctions {
 
 /// Those in which nothing is known are left out.
 pub(super) fn of_process(entries: &[Labelled], range: Range) -> Vec<Chart> {
-    let names: Vec<String> = entries.iter().map(|(_, name)| (*name).to_owned()).collect();
-    let mut charts = vec![of_series(&RATE, &names, range), of_series(&ERRORS, &names, range)];
-    charts.extend(quantiles(&names, range, |id| id != "p95"));
+    let functions: Vec<FunctionId<'_>> = entries.iter().map(|(module, name)| FunctionId { name, module }).collect();
+    let mut charts = vec![of_series(&RATE, &functions, range), of_series(&ERRORS, &functions, range)];
+    charts.extend(quantiles(&functions, range, |id| id != "p95"));
     charts.extend(PANELS.iter().filter_map(|panel| panel.chart(&InRange(range))));
     with_lines(charts)
 }
 
-pub(super) fn of_function(name: &str, range: Range) -> Vec<Chart> {
-    let names = [name.to_owned()];
-    let of = |series| of_series(series, &names, range);
+pub(super) fn of_function(function: FunctionId<'_>, range: Range) -> Vec<Chart> {
+    let functions = [function];
+    let of = |series| of_series(series, &functions, range);
     let mut charts = vec![of(&RATE), of(&ERRORS)];
-    charts.extend(quantiles(&names, range, |_| true));
+    charts.extend(quantiles(&functions, range, |_| true));
     charts.extend([of(&SELF_TIME), of(&SELF_CPU), of(&ALLOCATED), of(&LIVE)]);
     with_lines(charts)
 }
@@ -60,38 +62,42 @@ fn with_lines(mut charts: Vec<Chart>) -> Vec<Chart> {
     charts
 }
 
-fn of_series(chart: &OfFunctions, names: &[String], range: Range) -> Chart {
-    let line = |name: &String| {
-        let points = points_of(chart.series, ("function", name), range);
+fn of_series(chart: &OfFunctions, functions: &[FunctionId<'_>], range: Range) -> Chart {
+    let line = |(function, name): (&FunctionId<'_>, String)| {
+        let points = points_of(chart.series, *function, range);
         let (from, step, values) = values(&points, range)?;
         Some(Line {
-            name: name.clone(),
-            id: line_of_function(chart.series, name),
+            name,
+            id: line_of_function(chart.series, (function.module, function.name)),
             role: Role::Line,
             from,
             step,
             values,
         })
     };
-    chart.chart(names.iter().filter_map(line).collect())
+    chart.chart(functions.iter().zip(names_of(functions)).filter_map(line).collect())
+}
+
+fn names_of(functions: &[FunctionId<'_>]) -> Vec<String> {
+    names_beside(&functions.iter().map(|function| (function.module, function.name)).collect::<Vec<_>>())
 }
 
 /// The distributions are read once for all quantiles.
-fn quantiles(names: &[String], range: Range, is_wanted: impl Fn(&str) -> bool) -> Vec<Chart> {
+fn quantiles(functions: &[FunctionId<'_>], range: Range, is_wanted: impl Fn(&str) -> bool) -> Vec<Chart> {
     let mut charts: Vec<(f64, Chart)> = QUANTILES
         .into_iter()
         .filter(|(id, ..)| is_wanted(id))
         .map(|(id, title, hint, q)| (q, Chart { id, title, unit: "seconds", hint, lines: Vec::new(), more: 0 }))
         .collect();
-    for name in names {
-        let Some((from, step, times)) = times(name, range) else { continue };
+    for (function, name) in functions.iter().zip(names_of(functions)) {
+        let Some((from, step, times)) = times(*function, range) else { continue };
         for (q, chart) in &mut charts {
             let of = |times: &Option<Histogram>| times.as_ref()?.quantile(*q).map(|ns| rounded(ns * 1e-9));
             let values: Vec<Option<f64>> = times.iter().map(of).collect();
             if values.iter().any(Option::is_some) {
                 let line = Line {
                     name: name.clone(),
-                    id: line_of_function(chart.id, name),
+                    id: line_of_function(chart.id, (function.module, function.name)),
                     role: Role::Line,
                     from,
                     step,
@@ -105,6 +111,6 @@ fn quantiles(names: &[String], range: Range, is_wanted: impl Fn(&str) -> bool) -
 }
 
 /// The distribution of a function's calls in each step.
-pub(super) fn times(name: &str, range: Range) -> Option<(u32, u32, Vec<Option<Histogram>>)> {
-    history::ask(|history| history.times_columns(name, range.from, range.to, range.step))
+pub(super) fn times(function: FunctionId<'_>, range: Range) -> Option<(u32, u32, Vec<Option<Histogram>>)> {
+    history::ask(|history| history.times_columns(function, range.from, range.to, range.step))
 }

@@ -11,6 +11,7 @@ use super::trend;
 use crate::collect;
 use crate::export::{Chart, Row};
 use crate::histogram::Histogram;
+use crate::history::FunctionId;
 use crate::snapshot::{
     Function, FutureTotals, InstrumentUse, LeakFinding, Live, LockContention, ROOT, Snapshot, StatementFigures,
 };
@@ -27,8 +28,6 @@ pub(in crate::serve) struct Detail {
     range: Range,
     /// Since recording began.
     function: Row,
-    /// Whether functions of other modules have this name: then charts are of all of them.
-    is_shared: bool,
     charts: Vec<Chart>,
     heatmap: Option<Heatmap>,
     callers: Vec<Relative>,
@@ -95,19 +94,16 @@ pub(in crate::serve) fn detail((module, name): (Option<&str>, &str), asked: Aske
     let is_it = |function: &&Function| function.name == name && module.is_none_or(|module| function.module == module);
     let Some(at) = snapshot.functions.iter().position(|function| is_it(&function)) else { return Ok(None) };
     let function = &snapshot.functions[at];
-    let is_shared = snapshot.functions.iter().filter(|other| other.name == name).count() > 1;
+    let id = FunctionId { name: &function.name, module: &function.module };
     let mut row = Row::of(function);
-    if let Some(kept) = kept.filter(|_| !is_shared) {
-        row.change = trend::change(name, kept);
-    }
+    row.change = kept.and_then(|kept| trend::change(id, kept));
     let is_known = range.from < range.to;
     let mut detail = Detail {
         kept,
         range,
         function: row,
-        is_shared,
-        charts: if is_known { charts::of_function(name, range) } else { Vec::new() },
-        heatmap: if is_known { heatmap(name, range) } else { None },
+        charts: if is_known { charts::of_function(id, range) } else { Vec::new() },
+        heatmap: if is_known { heatmap(id, range) } else { None },
         callers: relatives(&snapshot, at as u32, Side::Callers),
         callees: relatives(&snapshot, at as u32, Side::Callees),
         future: function.future,
@@ -123,9 +119,9 @@ pub(in crate::serve) fn detail((module, name): (Option<&str>, &str), asked: Aske
     Ok(Some(detail))
 }
 
-fn heatmap(name: &str, range: Range) -> Option<Heatmap> {
+fn heatmap(function: FunctionId<'_>, range: Range) -> Option<Heatmap> {
     let step = range.step.max((range.to - range.from).div_ceil(MOST_COLUMNS));
-    let (from, step, times) = charts::times(name, Range { step, ..range })?;
+    let (from, step, times) = charts::times(function, Range { step, ..range })?;
     of_times(&times).map(|(rows_ns, columns)| Heatmap { from, step, rows_ns, columns })
 }
 

@@ -2,7 +2,7 @@
 
 use super::range::Range;
 use crate::export::rounded;
-use crate::history::{self, Point, SeriesId};
+use crate::history::{self, FunctionId, Point};
 
 /// A copy of the points of a series.
 pub(super) struct Copied {
@@ -22,10 +22,10 @@ pub(super) fn copied(name: &str, range: Range) -> Vec<Copied> {
     history::ask(copy).unwrap_or_default()
 }
 
-/// The series of a name with one label. Empty if there is none.
-pub(super) fn points_of(name: &str, label: (&str, &str), range: Range) -> Vec<Point> {
+/// The series of a name, of one function. Empty if there is none.
+pub(super) fn points_of(name: &str, function: FunctionId<'_>, range: Range) -> Vec<Point> {
     let copy = |history: &history::History| {
-        let id: SeriesId = history.find(name, &[label])?;
+        let id = history.find_of(name, function)?;
         Some(history.points(id, range.from, range.to).collect())
     };
     history::ask(copy).flatten().unwrap_or_default()

@@ -1,6 +1,5 @@
 //! Functions that are searched, sorted and counted.
 
-use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -11,7 +10,8 @@ use super::range::{Asked, Kept, kept};
 use super::trend;
 use crate::base::pattern;
 use crate::collect;
-use crate::export::Row;
+use crate::export::{Row, self_bytes_per_call};
+use crate::history::FunctionId;
 use crate::snapshot::Function;
 
 /// Seconds of the small chart in a row.
@@ -33,11 +33,12 @@ pub(in crate::serve) enum Column {
     Cpu,
     OwnCpu,
     Bytes,
+    OwnBytes,
     Live,
 }
 
 impl Column {
-    pub(in crate::serve) const ALL: [(&'static str, Self); 13] = [
+    pub(in crate::serve) const ALL: [(&'static str, Self); 14] = [
         ("name", Self::Name),
         ("calls", Self::Calls),
         ("errors", Self::Errors),
@@ -50,6 +51,7 @@ impl Column {
         ("cpu", Self::Cpu),
         ("self_cpu", Self::OwnCpu),
         ("bytes", Self::Bytes),
+        ("self_bytes", Self::OwnBytes),
         ("live", Self::Live),
     ];
 
@@ -68,6 +70,7 @@ impl Column {
             Self::Cpu => row.cpu_ns,
             Self::OwnCpu => row.self_cpu_ns,
             Self::Bytes => row.bytes_per_call,
+            Self::OwnBytes => row.self_bytes_per_call,
             Self::Live => row.live_bytes,
         }
     }
@@ -89,6 +92,7 @@ impl Column {
             Self::Cpu => has_cpu.then_some(function.inclusive.cpu_ns as f64),
             Self::OwnCpu => has_cpu.then_some(function.exclusive.cpu_ns as f64),
             Self::Bytes => function.bytes.as_ref().and_then(|bytes| bytes.mean()),
+            Self::OwnBytes => self_bytes_per_call(function),
             Self::Live => function.live.map(|live| live.bytes as f64),
         }
     }
@@ -151,16 +155,13 @@ fn since_the_start(request: &Request, kept: Option<Kept>) -> Table {
         is_match.then(|| request.sort.of(function))
     });
     let order = request.order(keys, |at| (functions[at].name.as_str(), functions[at].module.as_str()));
-    let mut of_name: HashMap<&str, u32> = HashMap::new();
-    functions.iter().for_each(|function| *of_name.entry(&function.name).or_default() += 1);
     let row = |at: &usize| {
         let function = &functions[*at];
         let mut row = Row::of(function);
-        // The history has one series for all functions of a name.
-        let is_alone = of_name.get(function.name.as_str()) == Some(&1);
-        if let Some(kept) = kept.filter(|_| is_alone) {
-            row.recent = trend::recent(&function.name, kept, RECENT);
-            row.change = trend::change(&function.name, kept);
+        if let Some(kept) = kept {
+            let id = FunctionId { name: &function.name, module: &function.module };
+            row.recent = trend::recent(id, kept, RECENT);
+            row.change = trend::change(id, kept);
         }
         row
     };

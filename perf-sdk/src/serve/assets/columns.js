@@ -17,7 +17,8 @@ export const COLUMNS = [
   ["self", "self", "time without profiled callees", (r) => r.self_ns, nanoseconds],
   ["cpu", "CPU", "CPU time with callees", (r) => r.cpu_ns, nanoseconds],
   ["self_cpu", "self CPU", "CPU time without profiled callees", (r) => r.self_cpu_ns, nanoseconds],
-  ["bytes", "bytes/call", "bytes requested from the allocator in a call", (r) => r.bytes_per_call, bytes],
+  ["bytes", "bytes/call", "bytes requested from the allocator in a call, with callees", (r) => r.bytes_per_call, bytes],
+  ["self_bytes", "self bytes/call", "bytes requested from the allocator in a call, without profiled callees", (r) => r.self_bytes_per_call, bytes],
   ["live", "live", "bytes of live allocations that were made here, estimated", (r) => r.live_bytes, bytes],
 ];
 

@@ -62,7 +62,6 @@ export class FunctionPage {
     const parts = [row.module, row.file ? `${row.file}:${row.line}` : ""].filter(Boolean);
     this.#notes.replaceChildren(parts.join(" · "), ...remarks(row).map(([text, hint]) => h("span", { class: "remark" }, h("b", {}, text), `: ${hint}`)));
     if (row.samples >= row.calls) this.#notes.append(h("span", { class: "remark" }, "Since recording began. All calls were measured: quantiles are within 1.1 %."));
-    if (detail.is_shared) this.#notes.append(h("span", { class: "remark" }, "Functions of other modules have the same name. The figures below are of this one; charts are of all of them, since the history knows names only."));
     this.#figures(row, detail);
     this.#heatmap.set(detail.heatmap);
     this.charts.set(detail.charts);
@@ -89,6 +88,7 @@ export class FunctionPage {
       of("CPU", row.cpu_ns, nanoseconds, "cpu"),
       of("self CPU", row.self_cpu_ns, nanoseconds, "self_cpu"),
       of("bytes/call", row.bytes_per_call, bytes),
+      of("self bytes/call", row.self_bytes_per_call, bytes),
       of("live", row.live_bytes, bytes),
       future ? of("polls", future.polls, count) : null,
       future ? of("longest poll", future.longest_poll_ns, nanoseconds) : null,

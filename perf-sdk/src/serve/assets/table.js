@@ -126,7 +126,7 @@ export class FunctionTable {
       this.#rows.set(key, known);
     }
     known.link.setAttribute("href", address({ f: row.name, m: row.module }));
-    known.notes.replaceChildren(...join([row.module === null ? "several modules" : row.module, ...remarks(row).map(([text, hint]) => h("abbr", { title: hint }, text))]));
+    known.notes.replaceChildren(...join([row.module ?? "of an unknown module", ...remarks(row).map(([text, hint]) => h("abbr", { title: hint }, text))]));
     COLUMNS.forEach(([column, , , read, show], at) => cell(known.cells[at], row, column, read(row), show));
     spark(known.spark, row.recent);
     trend(known.trend, row, this.#answer);

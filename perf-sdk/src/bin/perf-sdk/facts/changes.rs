@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::functions::Of;
-use super::history::{self, Columns, title};
+use super::history::{self, Column, Columns, title};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::statistics::{Difference, LEAST_STEPS, Mean};
@@ -47,6 +47,9 @@ pub(crate) struct Changes {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Change {
     pub(crate) series: String,
+    /// What it is called in a table.
+    #[serde(skip)]
+    pub(crate) shown: String,
     pub(crate) unit: String,
     pub(crate) is_rate: bool,
     pub(crate) a: f64,
@@ -65,6 +68,7 @@ pub(crate) struct Change {
 type Side = BTreeMap<String, Known>;
 
 struct Known {
+    shown: String,
     unit: String,
     is_rate: bool,
     values: Vec<Option<f64>>,
@@ -135,16 +139,31 @@ pub(crate) fn labels_of(client: &Client) -> Result<Vec<String>, Failure> {
     Ok(labels)
 }
 
-/// By the title of the series; with a label, without it, and only those that have this value.
+/// By the title of the series; with a label, without it, and only those that have this value. Two
+/// functions may be in two modules, so their module is no part of the title, unless several have
+/// the name.
 fn side(columns: &Columns, of: Option<(&str, &str)>) -> Side {
-    let known = columns.series.iter().filter_map(|column| {
+    let is_alone = |name: &str, function: &str| {
+        let has_name =
+            |column: &&Column| column.name == name && column.labels.get("function").is_some_and(|of| of == function);
+        columns.series.iter().filter(has_name).count() < 2
+    };
+    let meant = columns.series.iter().filter_map(|column| {
         let mut labels = column.labels.clone();
         if let Some((label, value)) = of {
             labels.remove(label).filter(|found| found == value)?;
+            if label == "function" && is_alone(&column.name, value) {
+                labels.remove("module");
+            }
         }
+        Some((column, labels))
+    });
+    let meant: Vec<(&Column, BTreeMap<String, String>)> = meant.collect();
+    let shown = history::short_titles(meant.iter().map(|(column, labels)| (column.name.as_str(), labels)));
+    let known = meant.iter().zip(shown).map(|((column, labels), shown)| {
         let values = column.mean.clone();
-        let known = Known { unit: column.unit.clone(), is_rate: column.kind == "counter", values };
-        Some((title(&column.name, &labels), known))
+        let known = Known { shown, unit: column.unit.clone(), is_rate: column.kind == "counter", values };
+        (title(&column.name, labels), known)
     });
     known.collect()
 }
@@ -178,6 +197,7 @@ fn compared(a: &Side, b: &Side, compare: impl Fn(&Known, &Known) -> Option<Diffe
             let is_more = difference.difference.abs() > LEAST_RATIO * mean_a.abs().max(mean_b.abs());
             Change {
                 series: name.clone(),
+                shown: a.shown.clone(),
                 unit: a.unit.clone(),
                 is_rate: a.is_rate,
                 a: mean_a,
@@ -212,7 +232,6 @@ fn size(change: &Change) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::Column;
     use super::*;
 
     fn column(name: &str, labels: &[(&str, &str)], values: &[Option<f64>]) -> Column {

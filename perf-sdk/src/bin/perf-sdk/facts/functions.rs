@@ -1,5 +1,8 @@
 //! Functions, sorted and limited, of a time or since recording began.
 
+use std::collections::HashMap;
+
+use perf_sdk::snapshot::{self, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
@@ -23,16 +26,36 @@ pub(crate) enum Sort {
     P50,
     P95,
     P99,
-    /// bytes allocated in a call
+    /// bytes that a call allocates, with callees; not known of a range
     Bytes,
+    /// bytes that a call itself allocates
+    SelfBytes,
     /// live memory that it allocated
     Live,
     Name,
 }
 
 impl Sort {
+    /// `None` by name, and where it is not known.
+    fn value(self, row: &Function) -> Option<f64> {
+        match self {
+            Self::SelfCpu => row.self_cpu_seconds,
+            Self::Own => row.self_seconds,
+            Self::Total => row.total_seconds,
+            Self::Calls => row.calls,
+            Self::Errors => row.errors,
+            Self::P50 => row.p50_seconds,
+            Self::P95 => row.p95_seconds,
+            Self::P99 => row.p99_seconds,
+            Self::Bytes => row.bytes_per_call,
+            Self::SelfBytes => row.self_bytes_per_call,
+            Self::Live => row.live_bytes,
+            Self::Name => None,
+        }
+    }
+
     #[cfg(feature = "mcp")]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::SelfCpu,
         Self::Own,
         Self::Total,
@@ -42,6 +65,7 @@ impl Sort {
         Self::P95,
         Self::P99,
         Self::Bytes,
+        Self::SelfBytes,
         Self::Live,
         Self::Name,
     ];
@@ -58,6 +82,7 @@ impl Sort {
             Self::P95 => "p95",
             Self::P99 => "p99",
             Self::Bytes => "bytes",
+            Self::SelfBytes => "self_bytes",
             Self::Live => "live",
             Self::Name => "name",
         }
@@ -131,8 +156,12 @@ pub(crate) struct Function {
     pub(crate) self_cpu_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) self_cpu_cores: Option<f64>,
+    /// With callees. Not known of a range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_per_call: Option<f64>,
+    /// Without profiled callees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) self_bytes_per_call: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live_bytes: Option<f64>,
     /// Calls that were measured, if not all were: times rest on them.
@@ -178,6 +207,7 @@ struct Row {
     self_ns: Option<f64>,
     self_cpu_ns: Option<f64>,
     bytes_per_call: Option<f64>,
+    self_bytes_per_call: Option<f64>,
     live_bytes: Option<f64>,
     samples: Option<u64>,
     weak: Vec<String>,
@@ -207,6 +237,70 @@ pub(crate) fn ask(client: &Client, request: &Request) -> Result<Functions, Failu
     })
 }
 
+/// The functions of a file: all of the time that it is of.
+pub(crate) fn of_snapshot(snapshot: &Snapshot, request: &Request) -> Functions {
+    let to = snapshot.taken_at_unix_ns / 1_000_000_000;
+    let seconds = snapshot.window_ns as f64 * 1e-9;
+    let all = snapshot.functions.iter().filter(|function| is_meant(&request.search, &function.module, &function.name));
+    let mut rows: Vec<Function> =
+        all.map(|one| function(Row::of(one), Some(seconds).filter(|time| *time > 0.0))).collect();
+    let by = |row: &Function| request.sort.value(row);
+    rows.sort_by(|a, b| {
+        let by_value = match (by(a), by(b)) {
+            (Some(a), Some(b)) => b.total_cmp(&a),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        };
+        by_value.then_with(|| (&a.name, &a.module).cmp(&(&b.name, &b.module)))
+    });
+    let matching = rows.len() as u64;
+    rows.truncate(request.limit);
+    Functions {
+        from_unix_seconds: Some(to.saturating_sub(seconds.round() as u64)),
+        to_unix_seconds: Some(to),
+        is_clamped: false,
+        functions: snapshot.functions.len() as u64,
+        matching,
+        sorted_by: request.sort.name(),
+        rows,
+    }
+}
+
+/// As the endpoint searches.
+fn is_meant(search: &str, module: &str, name: &str) -> bool {
+    let (full, name, search) = (format!("{module}::{name}").to_lowercase(), name.to_lowercase(), search.to_lowercase());
+    match search.contains('*') {
+        true => is_like(&search, &full) || is_like(&search, &name),
+        false => full.contains(&search),
+    }
+}
+
+/// Whether a pattern, in which `*` is any text, is that of all of the text.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut last = None;
+    for part in parts {
+        if let Some(middle) = last.replace(part) {
+            let Some(at) = rest.find(middle) else { return false };
+            rest = &rest[at + middle.len()..];
+        }
+    }
+    last.map_or(rest.is_empty(), |end: &str| rest.ends_with(end))
+}
+
+/// What functions are called in a table: the name, or `module::name` if several of them have it.
+pub(crate) fn titles(rows: &[Function]) -> Vec<String> {
+    let mut of_name: HashMap<&str, u32> = HashMap::new();
+    rows.iter().for_each(|row| *of_name.entry(&row.name).or_default() += 1);
+    let title = |row: &Function| match &row.module {
+        Some(module) if of_name.get(row.name.as_str()).is_some_and(|number| *number > 1) => {
+            format!("{module}::{}", row.name)
+        }
+        _ => row.name.clone(),
+    };
+    rows.iter().map(title).collect()
+}
+
 fn asked(client: &Client, request: &Request) -> Result<Table, Failure> {
     let limit = request.limit.to_string();
     let mut query = vec![("sort", request.sort.name()), ("limit", &limit), ("q", &request.search)];
@@ -223,6 +317,35 @@ fn asked(client: &Client, request: &Request) -> Result<Table, Failure> {
         }
     }
     client.json("/api/v1/functions", &query)
+}
+
+impl Row {
+    fn of(function: &snapshot::Function) -> Self {
+        let calls = function.calls.total();
+        let quantile = |q: f64| function.quantile(q).map(|quantile| quantile.ns);
+        let has_cpu = function.cpu.is_some();
+        let own = function.exclusive;
+        let own_bytes = function.bytes.is_some() && calls > 0;
+        Self {
+            name: function.name.clone(),
+            module: Some(function.module.clone()),
+            file: function.file.clone(),
+            line: function.line,
+            calls: Some(calls as f64),
+            errors: Some((function.calls.error + function.calls.panic) as f64),
+            p50_ns: quantile(0.5),
+            p95_ns: quantile(0.95),
+            p99_ns: quantile(0.99),
+            total_ns: Some(function.inclusive.wall_ns.max(0) as f64),
+            self_ns: Some(own.wall_ns.max(0) as f64),
+            self_cpu_ns: has_cpu.then_some(own.cpu_ns.max(0) as f64),
+            bytes_per_call: function.bytes.as_ref().and_then(|bytes| bytes.mean()),
+            self_bytes_per_call: own_bytes.then(|| own.allocated_bytes.max(0) as f64 / calls as f64),
+            live_bytes: function.live.map(|live| live.bytes as f64),
+            samples: Some(function.samples),
+            weak: Vec::new(),
+        }
+    }
 }
 
 fn function(row: Row, seconds: Option<f64>) -> Function {
@@ -243,10 +366,45 @@ fn function(row: Row, seconds: Option<f64>) -> Function {
         self_cpu_seconds: in_seconds(row.self_cpu_ns),
         self_cpu_cores: per_second(in_seconds(row.self_cpu_ns)),
         bytes_per_call: row.bytes_per_call,
+        self_bytes_per_call: row.self_bytes_per_call,
         live_bytes: row.live_bytes,
         measured_calls: row.samples.filter(|_| is_sampled),
         uncertain: row.weak,
         file: row.file,
         line: row.line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_all_of_a_name() {
+        for (pattern, text, is_meant) in [
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("*", "", true),
+            ("a*c", "abcd", false),
+            ("*b*a", "abc", false),
+            ("ab*bc", "abc", false),
+        ] {
+            assert_eq!(is_like(pattern, text), is_meant, "{pattern} of {text}");
+        }
+        assert!(is_meant("CART", "shop", "Cart::add") && is_meant("cart*", "shop", "Cart::add"));
+        assert!(is_meant("", "shop", "add") && !is_meant("add*", "shop", "Cart::add"));
+    }
+
+    #[test]
+    fn functions_of_one_name_are_told_apart_and_others_have_their_name_only() {
+        let of = |module: &str, name: &str| Function {
+            name: name.to_owned(),
+            module: Some(module.to_owned()).filter(|module| !module.is_empty()),
+            ..Function::default()
+        };
+        let rows = [of("a", "run"), of("b", "run"), of("b", "stop"), of("", "run")];
+        assert_eq!(titles(&rows), ["a::run", "b::run", "stop", "run"]);
     }
 }

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 
 /// The allocator's figures are read more seldom than others.
 const ALLOCATOR_SECONDS: u64 = 120;
+const NAMES: &str = "allocator_*,process_resident_file_bytes*";
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Memory {
@@ -18,6 +19,9 @@ pub(crate) struct Memory {
     pub(crate) resident_bytes: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_bytes: Option<f64>,
+    /// What has contents of files, such as the program itself, or is shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_bytes: Option<f64>,
     /// What the program has allocated, and what the allocator holds for it, as jemalloc says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) allocated_bytes: Option<f64>,
@@ -25,6 +29,9 @@ pub(crate) struct Memory {
     pub(crate) allocator_resident_bytes: Option<f64>,
     /// What the profiler's recorder holds.
     pub(crate) profiler_bytes: u64,
+    /// What is none of these: stacks of threads, and other mappings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other_bytes: Option<f64>,
     /// Live allocations by the function that made them, without what it calls; estimated from a
     /// sample.
     pub(crate) owners: Vec<Owner>,
@@ -49,7 +56,10 @@ pub(crate) struct Owner {
 pub(crate) struct Leak {
     pub(crate) verdict: &'static str,
     pub(crate) what: &'static str,
+    /// Empty of what is the whole process's.
     pub(crate) function: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) module: String,
     pub(crate) bytes: u64,
     pub(crate) objects: u64,
     pub(crate) bytes_per_hour: f64,
@@ -73,22 +83,29 @@ pub(crate) fn of(client: &Client, process: &Process, limit: usize) -> Result<Mem
         verdict: finding.verdict.name(),
         what: finding.watched.name(),
         function: finding.function.clone(),
+        module: finding.module.clone(),
         bytes: finding.bytes,
         objects: finding.objects,
         bytes_per_hour: finding.bytes_per_hour,
         evidence: finding.evidence.clone(),
     };
-    // A pattern, since these are there with jemalloc only.
-    let columns = history::columns_of(client, "allocator_*", Of::Last(ALLOCATOR_SECONDS), 1).unwrap_or_default();
+    // Patterns, since those of the allocator are there with jemalloc only.
+    let columns = history::columns_of(client, NAMES, Of::Last(ALLOCATOR_SECONDS), 1).unwrap_or_default();
     let latest = |name: &str| {
         let column = columns.series.iter().find(|column| column.name == name && column.labels.is_empty())?;
         column.mean.iter().rev().flatten().next().copied()
     };
+    let (file_bytes, held_bytes) = (latest("process_resident_file_bytes"), latest("allocator_resident_bytes"));
+    let parts = process.resident_bytes.zip(file_bytes).zip(held_bytes);
+    let other =
+        |((all, files), held): ((f64, f64), f64)| (all - files - held - process.profiler.memory_bytes as f64).max(0.0);
     Ok(Memory {
+        other_bytes: parts.map(other),
+        file_bytes,
         resident_bytes: process.resident_bytes,
         limit_bytes: process.memory_limit_bytes,
         allocated_bytes: latest("allocator_allocated_bytes"),
-        allocator_resident_bytes: latest("allocator_resident_bytes"),
+        allocator_resident_bytes: held_bytes,
         profiler_bytes: process.profiler.memory_bytes,
         owners: owners.collect(),
         leaks: leaks.findings.iter().map(leak).collect(),

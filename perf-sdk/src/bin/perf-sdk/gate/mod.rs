@@ -5,6 +5,7 @@
 //! | `options` | what is compared, and how strictly |
 //! | `check` | all tiers, one after another |
 //! | `program`, `scratch` | runs a program with a request, in a process of its own; a folder for answers |
+//! | `left` | what must go when a signal ends the check |
 //! | `baseline` | a file of counts that people can read in a diff |
 //! | `counts` | tier 1: exact counts |
 //! | `instructions`, `callgrind` | tier 2: instructions; what callgrind writes |
@@ -21,6 +22,7 @@ mod counts;
 mod difference;
 mod holm;
 mod instructions;
+mod left;
 mod options;
 mod paired;
 mod program;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::bench::{Answer, Counts, REQUEST, Request, Task, Times};
 
+use super::left::Running;
 use super::scratch::Scratch;
 
 /// Settings of a program that starts the profiler all the same: nothing is sampled or served.
@@ -97,15 +98,14 @@ impl Program {
 
     fn run(&self, command: &mut Command) -> Result<ExitStatus, String> {
         let cannot = |error| format!("cannot run {}: {error}", self.path.display());
-        let mut child = command.spawn().map_err(cannot)?;
+        let mut running = Running::start(command).map_err(cannot)?;
         let start = Instant::now();
         loop {
-            if let Some(status) = child.try_wait().map_err(cannot)? {
+            if let Some(status) = running.ended().map_err(cannot)? {
                 return Ok(status);
             }
             if start.elapsed() > self.timeout {
-                let _ = child.kill();
-                let _ = child.wait();
+                running.kill();
                 return Err(format!(
                     "{} ran for more than {} s for one request: --timeout allows more",
                     self.path.display(),

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
+use super::left;
+
 /// Folders of one process that are tried: others may have been left by a process with its number.
 const TRIES: u32 = 1_000;
 
@@ -14,11 +16,16 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Makes a folder that only this user can read.
     pub(super) fn new() -> io::Result<Self> {
+        left::watch();
         for at in 0..TRIES {
             let folder = env::temp_dir().join(format!("perf-sdk-check-{}-{at}", process::id()));
             match make(&folder) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made.map(|()| Self { folder }),
+                made => {
+                    made?;
+                    left::add(&folder);
+                    return Ok(Self { folder });
+                }
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
@@ -36,8 +43,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left in the temporary folder hurts nobody.
-        let _ = fs::remove_dir_all(&self.folder);
+        left::remove(&self.folder);
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) struct Tool {
 
 const RANGE: &str =
     "a range of time: 10:00..10:05, -1h..-50m, or -10m until now; local time of this machine, or with a date";
-const SORTS: &[&str] = &["self_cpu", "self", "total", "calls", "errors", "p50", "p95", "p99", "bytes", "live", "name"];
+const SORTS: &[&str] =
+    &["self_cpu", "self", "total", "calls", "errors", "p50", "p95", "p99", "bytes", "self_bytes", "live", "name"];
 const WEIGHTS: &[&str] = &[
     "cpu",
     "wall",
@@ -96,8 +97,8 @@ pub(super) const TOOLS: &[Tool] = &[
     },
     Tool {
         name: "history",
-        about: "A figure over time in steps, and since when it is at its level, from what before. Since when is p99 up: no \
-                arguments.",
+        about: "A figure over time in steps; whether it is up or down, since when, from what to what, and how sure that is. \
+                Since when is p99 up: no arguments.",
         arguments: &[
             Argument {
                 name: "of",

@@ -1,7 +1,7 @@
 //! A program that is run: its signals, and how it ended.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,6 +12,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use crate::signals::is_ignored;
 
 /// Those that are passed on.
 const PASSED_ON: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
@@ -27,8 +29,7 @@ pub(super) fn run(
     variables: &[(&str, OsString)],
     out_to_stderr: bool,
 ) -> io::Result<(u32, ExitStatus)> {
-    let ignored = ignored(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-    let passed_on = PASSED_ON.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let passed_on = PASSED_ON.into_iter().filter(|signal| !is_ignored(*signal));
     // Before the program is there, so that none is lost. It gets the default actions back.
     let mut signals = Signals::new(passed_on)?;
     let mut command = Command::new(program);
@@ -69,12 +70,6 @@ fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
-/// The mask of ignored signals, from the kernel's description of the process. 0 if it is unknown.
-fn ignored(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
-}
-
 /// As shells have it: 128 and the signal that ended it.
 pub(super) fn code(status: ExitStatus) -> u8 {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
@@ -92,12 +87,6 @@ pub(super) fn said(status: ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ignored_signals_are_bits_of_a_mask() {
-        let mask = ignored("Name:\tx\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000000001\n");
-        assert_eq!((mask & (1 << (SIGHUP - 1)), ignored("")), (1, 0));
-    }
 
     #[test]
     fn statuses_are_those_of_shells() {

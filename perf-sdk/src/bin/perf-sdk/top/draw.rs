@@ -47,7 +47,13 @@ const COLUMNS: [Column; 9] = [
     Column { head: "p95", sort: Some(Sort::P95), width: 8, from: 120, cell: |f| in_time(f.p95_seconds) },
     Column { head: "p99", sort: Some(Sort::P99), width: 8, from: 0, cell: |f| in_time(f.p99_seconds) },
     Column { head: "self", sort: Some(Sort::Own), width: 8, from: 110, cell: |f| in_time(f.self_seconds) },
-    Column { head: "B/call", sort: Some(Sort::Bytes), width: 9, from: 130, cell: |f| f.bytes_per_call.map(bytes) },
+    Column {
+        head: "self B/call",
+        sort: Some(Sort::SelfBytes),
+        width: 11,
+        from: 130,
+        cell: |f| f.self_bytes_per_call.map(bytes),
+    },
     Column {
         head: "live",
         sort: Some(Sort::Live),

@@ -37,7 +37,7 @@ pub(super) const SORTS: [(char, Sort, &str); 9] = [
     ('e', Sort::Errors, "errors"),
     ('5', Sort::P50, "p50"),
     ('9', Sort::P99, "p99"),
-    ('b', Sort::Bytes, "bytes"),
+    ('b', Sort::SelfBytes, "bytes"),
     ('m', Sort::Live, "memory"),
     ('a', Sort::Name, "name"),
 ];
