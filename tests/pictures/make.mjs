@@ -36,9 +36,9 @@ for (const theme of ["light", "dark"]) {
   };
   await picture(theme === "light" ? "dashboard" : "dashboard-dark", { url: `${address}/`, theme, before });
 }
+await picture("report", { url: `${address}/report`, height: 900, before: settled });
 // The graph itself, which is as high as the window allows.
 await picture("flamegraph", { url: `${address}/flame`, height: 1200, before: settled, of: "canvas[aria-label='Flamegraph']" });
-await picture("report", { url: `${address}/report`, height: 900, before: settled });
 
 // What the terminal showed, by an emulator of one.
 const lines = fs.readFileSync(screen, "utf8").trimEnd().split("\n");
