@@ -16,13 +16,13 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb", "--font-render-hinting=none"],
 });
 
-async function picture(name, { url, theme = "light", width = 1200, height = 800, before = async () => {} }) {
+async function picture(name, { url, theme = "light", width = 1200, height = 800, before = async () => {}, of = null }) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, timezoneId: "UTC", locale: "en", reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   await page.goto(url);
   await before(page);
-  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+  await (of ? page.locator(of) : page).screenshot({ path: path.join(folder, `${name}.png`) });
   await context.close();
 }
 
@@ -36,14 +36,9 @@ for (const theme of ["light", "dark"]) {
   };
   await picture(theme === "light" ? "dashboard" : "dashboard-dark", { url: `${address}/`, theme, before });
 }
-const graph = async (page) => {
-  await settled(page);
-  // The graph fills the picture.
-  await page.locator("canvas[aria-label='Flamegraph']").evaluate((canvas) => scrollBy(0, canvas.getBoundingClientRect().top - 16));
-  await settled(page);
-};
-await picture("flamegraph", { url: `${address}/flame`, height: 620, before: graph });
 await picture("report", { url: `${address}/report`, height: 900, before: settled });
+// The graph itself, which is as high as the window allows.
+await picture("flamegraph", { url: `${address}/flame`, height: 1200, before: settled, of: "canvas[aria-label='Flamegraph']" });
 
 // What the terminal showed, by an emulator of one.
 const lines = fs.readFileSync(screen, "utf8").trimEnd().split("\n");
