@@ -1,7 +1,7 @@
 //! Texts that need no escape.
 
-/// Whether a text is printable ASCII without quotes and backslashes, so that no text format needs an
-/// escape in it.
+/// Whether a text is printable ASCII without quotes and backslashes, so that no text format needs
+/// an escape in it.
 pub(crate) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }

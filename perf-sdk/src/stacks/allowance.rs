@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Of a core, one part in this many.
 const PART: u64 = 4_000;
-/// CPU time that may be spent at once at the beginning, in nanoseconds: what the first profiles of a
-/// program take.
+/// CPU time that may be spent at once at the beginning, in nanoseconds: what the first profiles of
+/// a program take.
 const AT_ONCE: u64 = 1_000_000_000;
 /// How long that beginning is, from the first reading on, in nanoseconds.
 const BEGINNING: u64 = 60_000_000_000;

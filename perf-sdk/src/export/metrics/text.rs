@@ -12,8 +12,8 @@ use crate::histogram::{Histogram, Scale};
 use crate::snapshot::{Exemplar, Figures};
 
 /// Writes the sample lines of metrics.
-// PERF: of a histogram there are dozens, so what they have in common is formatted once. All of these
-// are used again for the next metric.
+// PERF: of a histogram there are dozens, so what they have in common is formatted once. All of
+// these are used again for the next metric.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     name: Vec<u8>,

@@ -196,8 +196,8 @@ impl SiteShard {
         [self.has_cpu, self.has_bytes]
     }
 
-    /// Passes the counts of classic buckets to `each`, not cumulative, and returns the sums: of wall
-    /// times, CPU times and bytes. From any thread.
+    /// Passes the counts of classic buckets to `each`, not cumulative, and returns the sums: of
+    /// wall times, CPU times and bytes. From any thread.
     #[cfg(any(feature = "otlp", feature = "serve"))]
     pub(crate) fn read_classic(&self, mut each: impl FnMut(FunctionPart, usize, u64)) -> [u64; 3] {
         let both = self.both.read_classic(Scale::Seconds, |bucket, count| {
