@@ -1,5 +1,5 @@
 //! Many functions on many threads: the memory for each pair of them, and the cost of a scrape, as a
-//! snapshot that is written, and over HTTP.
+//! snapshot that is written, and over HTTP. What a scrape takes by itself is in `scrape`.
 //!
 //! `cargo bench -p perf-sdk --features jemalloc --bench many`; `PERF_MEMORY=512MiB` lets every
 //! thread have its own records. `… --bench many -- 100` takes another number of functions.

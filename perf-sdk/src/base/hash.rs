@@ -14,6 +14,15 @@ pub(crate) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// The hash of two addresses or small numbers.
+#[inline]
+pub(crate) fn mixed(a: usize, b: usize) -> u64 {
+    let mut mixer = Mixer::default();
+    mixer.write_usize(a);
+    mixer.write_usize(b);
+    mixer.finish()
+}
+
 /// The state: each step multiplies and rotates.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mixer(u64);

@@ -8,8 +8,8 @@
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
 //! | `kept_files`, `stamp` | files of one program, of which the oldest go; times in their names |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
-//! | `hash`, `sort` | a hasher for addresses; sorts that are compiled once |
-//! | `pattern`, `units`, `notice`, `calendar` | texts |
+//! | `hash`, `places`, `sort` | a hasher for addresses; items of a list by their hash; sorts that are compiled once |
+//! | `pattern`, `plain`, `units`, `notice`, `calendar` | texts |
 //! | `loaded` | keeps a library that contains the profiler loaded |
 
 #[cfg(feature = "enabled")]
@@ -44,6 +44,10 @@ pub(crate) mod os_thread;
 pub(crate) mod pages;
 #[cfg(feature = "enabled")]
 pub(crate) mod pattern;
+#[cfg(feature = "enabled")]
+pub(crate) mod places;
+#[cfg(feature = "enabled")]
+pub(crate) mod plain;
 #[cfg(feature = "enabled")]
 pub(crate) mod prefetch;
 #[cfg(feature = "enabled")]

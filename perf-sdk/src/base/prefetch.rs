@@ -17,6 +17,15 @@ pub(crate) fn prefetch<T>(of: &T) {
     }
 }
 
+/// Prefetches memory that may be the one that is read soon: so many bytes at this place, which need
+/// not exist.
+#[inline(always)]
+pub(crate) fn prefetch_guess(place: usize, bytes: usize) {
+    for offset in (0..bytes).step_by(LINE_BYTES) {
+        line(std::ptr::without_provenance(place.wrapping_add(offset)));
+    }
+}
+
 #[inline(always)]
 #[cfg_attr(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))), allow(unused_variables))]
 fn line(at: *const u8) {

@@ -28,8 +28,8 @@ pub(crate) fn map_of<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BT
     map
 }
 
-/// The exchanges that sort so many places, one after the other.
-fn swaps(count: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<(usize, usize)> {
+/// The exchanges that sort so many places, one after the other. Equal ones stay in their order.
+pub(crate) fn swaps(count: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<(usize, usize)> {
     // The place from which each place gets its item.
     let mut from: Vec<usize> = (0..count).collect();
     from.sort_by(|a, b| compare(*a, *b));

@@ -34,6 +34,7 @@ mod names;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 mod names_ahead;
 mod own;
+mod process;
 mod readings;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 mod recorded;
@@ -94,7 +95,7 @@ pub(crate) use recorded::{RecordedRange, recorded_between};
 #[cfg_attr(not(feature = "serve"), allow(unused_imports))]
 pub(crate) use scaling::{scaling, set_scaling};
 #[cfg(any(feature = "otlp", feature = "serve"))]
-pub(crate) use scrape::take_late;
+pub(crate) use scrape::{Detail, take_late};
 pub(crate) use slow::slow_calls;
 pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]

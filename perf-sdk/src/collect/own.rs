@@ -1,7 +1,6 @@
 //! The calling thread's own scopes.
 
-use super::threads;
-use crate::base::hash::FastMap;
+use super::threads::ThreadReading;
 use crate::memory;
 use crate::record::{self, Node};
 use crate::snapshot::Totals;
@@ -21,22 +20,24 @@ pub(crate) fn own_scopes() -> Vec<ScopeTotals> {
     memory::uncounted(|| {
         // The thread gets its record now, because a record that it took later might not be empty.
         let Some(record) = record::current_or_new() else { return Vec::new() };
-        // Parents come before their children.
-        let nodes = threads::read(record).nodes;
-        let mut scopes: Vec<ScopeTotals> = Vec::with_capacity(nodes.len());
-        let mut places: FastMap<*const Node, usize> = FastMap::default();
-        for reading in &nodes {
-            let parent = reading.node.parent().and_then(|parent| places.get(&std::ptr::from_ref(parent)).copied());
-            let name = reading.node.site().map_or("", |site| site.label().name.as_str());
+        let mut reading = ThreadReading::default();
+        reading.read(record);
+        let mut scopes: Vec<ScopeTotals> = Vec::with_capacity(reading.len());
+        // Of each node its scope.
+        let mut places = vec![0; reading.len()];
+        for (at, node) in reading.callers_first() {
+            let parent = reading.parent(node).map(|parent| places[parent]);
+            let name = node.node.site().map_or("", |site| site.label().name.as_str());
             let path = match parent {
                 Some(parent) => {
-                    scopes[parent].own -= reading.sums;
-                    format!("{} → {name}", scopes[parent].path)
+                    let parent: &mut ScopeTotals = &mut scopes[parent];
+                    parent.own -= node.sums;
+                    format!("{} → {name}", parent.path)
                 }
                 None => name.to_owned(),
             };
-            places.insert(reading.node, scopes.len());
-            scopes.push(ScopeTotals { node: reading.node, path, own: reading.sums });
+            places[at] = scopes.len();
+            scopes.push(ScopeTotals { node: node.node, path, own: node.sums });
         }
         scopes
     })

@@ -1,11 +1,13 @@
 //! Reads one thread's record from outside, while its owner continues to run.
 
-use std::collections::HashMap;
 use std::ptr;
 
+use crate::base::hash::mixed;
+use crate::base::places::Places;
+use crate::base::prefetch::prefetch_guess;
 use crate::clock;
 use crate::histogram::Histogram;
-use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
+use crate::record::{Finished, Node, Parts, Real, SiteShard, Spread, Sums, ThreadRecord};
 use crate::snapshot::{Basis, FunctionPart, Totals};
 
 /// The number of readings that are repeated because a long call ended meanwhile.
@@ -17,26 +19,51 @@ const LEAST_ABSENT_NS: u64 = 5_000;
 /// Attempts to read one histogram, after which its pending calls are left to the next reading.
 const LOOKS: u32 = 100;
 
-/// The call tree of one thread, parents first.
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// The call tree of one thread. Uses its memory again for each thread.
+#[derive(Default)]
 pub(super) struct ThreadReading {
-    pub(super) nodes: Vec<NodeReading>,
+    /// The newest first, so callees before their callers.
+    nodes: Vec<NodeReading>,
+    /// What few nodes have, or none.
+    spreads: Vec<SpreadReading>,
+    detours: Vec<[Totals; 2]>,
+    /// The nodes by address.
+    places: Places,
+    open: Vec<OpenCall>,
 }
 
 pub(super) struct NodeReading {
     pub(super) node: &'static Node,
+    /// Its caller's place in the reading. [`NONE`] for a root, and if it was not read.
+    parent: u32,
+    /// An index into `spreads`, or none.
+    spread: u32,
+    /// An index into `detours`, or none.
+    detour: u32,
     pub(super) outcomes: [u64; 4],
     /// The number of finished calls that were measured.
     pub(super) samples: u64,
     /// Including the elapsed part of open calls.
     pub(super) sums: Totals,
-    /// The part that is not in its parent's sums, and the part that belongs to nodes other than its
-    /// children.
-    pub(super) detours: Option<Box<(Totals, Totals)>>,
     /// The number of open calls.
     pub(super) running: u64,
-    pub(super) basis: Basis,
+    /// Time off the CPU, in nanoseconds.
+    absent: f64,
     /// Calls that the node made of itself.
     pub(super) recursions: u64,
+}
+
+/// Sums over calls with a weight other than 1, with times in nanoseconds: see [`Basis`].
+#[derive(Default)]
+struct SpreadReading {
+    calls: u64,
+    picked: u64,
+    stand_for: u64,
+    picked_cpu: f64,
+    moments: [f64; 3],
 }
 
 struct OpenCall {
@@ -110,42 +137,241 @@ impl OpenParts {
     }
 }
 
-/// Reads the tree of `record`, including open calls.
-pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
-    let mut tries = 1;
-    loop {
-        let mut open = Vec::new();
-        open_calls(record, &mut open);
-        let now = record.wall.ticks();
-        let offset = record.cpu_offset();
-        let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
-        let mut nodes = closed_calls(record);
-        let absent_ns = cpu_now_ns.map_or(0, |cpu_ns| absent_now(record, now, offset, cpu_ns));
-        let top = record.top_for_reader();
-        // Otherwise the time off the CPU was counted in the meantime.
-        if record.cpu_offset() == offset
-            && let Some(top) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top))
-        {
-            top.basis.absent += absent_ns as f64;
-        }
-        add_passed(record, &mut nodes, &open);
-        let mut missed_long = false;
-        for call in &open {
-            let elapsed = now.saturating_sub(call.start);
-            if call.is_still_open(record) {
-                add_open(record, &mut nodes, call, elapsed, cpu_now_ns);
-            } else {
-                missed_long |= record.wall.ns(elapsed) > SHORT_NS;
+fn hash_of(node: *const Node) -> u64 {
+    mixed(node.addr(), 0)
+}
+
+impl ThreadReading {
+    /// Reads the tree of `record`, including open calls.
+    pub(super) fn read(&mut self, record: &'static ThreadRecord) {
+        let mut tries = 1;
+        loop {
+            let mut open = std::mem::take(&mut self.open);
+            open_calls(record, &mut open);
+            let now = record.wall.ticks();
+            let offset = record.cpu_offset();
+            let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
+            self.closed_calls(record);
+            let absent_ns = cpu_now_ns.map_or(0, |cpu_ns| absent_now(record, now, offset, cpu_ns));
+            let top = record.top_for_reader();
+            // Otherwise the time off the CPU was counted in the meantime.
+            if record.cpu_offset() == offset
+                && absent_ns > 0
+                && let Some(top) = self.find(top)
+            {
+                self.nodes[top].absent += absent_ns as f64;
             }
-        }
-        if !missed_long || tries == TRIES {
-            if record.cpu_sampled() {
-                estimate_absence(&mut nodes);
+            self.add_passed(record, &open);
+            let mut missed_long = false;
+            for call in &open {
+                let elapsed = now.saturating_sub(call.start);
+                if call.is_still_open(record) {
+                    self.add_open(record, call, elapsed, cpu_now_ns);
+                } else {
+                    missed_long |= record.wall.ns(elapsed) > SHORT_NS;
+                }
             }
-            return ThreadReading { nodes };
+            self.open = open;
+            if !missed_long || tries == TRIES {
+                if record.cpu_sampled() {
+                    self.estimate_absence();
+                }
+                return;
+            }
+            tries += 1;
         }
-        tries += 1;
     }
+
+    /// The number of nodes. Their places are below it.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// All nodes with their places, callers before their callees.
+    pub(super) fn callers_first(&self) -> impl Iterator<Item = (usize, &NodeReading)> {
+        self.nodes.iter().enumerate().rev()
+    }
+
+    /// The place of a node's caller, which is read before it.
+    pub(super) fn parent(&self, node: &NodeReading) -> Option<usize> {
+        (node.parent != NONE).then_some(node.parent as usize)
+    }
+
+    /// The part that is not in its parent's sums, and the part that belongs to nodes other than its
+    /// children.
+    pub(super) fn detours(&self, node: &NodeReading) -> Option<&[Totals; 2]> {
+        self.detours.get(node.detour as usize)
+    }
+
+    /// The basis of a node's times, without what recording took.
+    pub(super) fn basis(&self, node: &NodeReading) -> Basis {
+        let mut basis = Basis { absent: node.absent, single: node.samples, ..Basis::default() };
+        if let Some(spread) = self.spreads.get(node.spread as usize) {
+            basis.single = node.samples.saturating_sub(spread.calls);
+            (basis.picked, basis.stand_for) = (spread.picked, spread.stand_for);
+            (basis.picked_cpu, basis.moments) = (spread.picked_cpu, spread.moments);
+        }
+        basis.single_cpu = node.sums.cpu_ns as f64 - basis.picked_cpu;
+        if let Some(detours) = self.detours(node) {
+            [basis.outside, basis.foreign] = detours.map(|totals| [totals.cpu_ns as f64, totals.off_cpu_ns() as f64]);
+        }
+        basis
+    }
+
+    /// The place of a node. Nodes that were not read are not found: they may not be fully visible
+    /// yet.
+    fn find(&self, node: *const Node) -> Option<usize> {
+        let is_meant = |at: u32| ptr::eq(self.nodes[at as usize].node, node);
+        self.places.find(hash_of(node), is_meant).map(|at| at as usize)
+    }
+
+    fn closed_calls(&mut self, record: &'static ThreadRecord) {
+        self.nodes.clear();
+        self.spreads.clear();
+        self.detours.clear();
+        self.places.clear();
+        let newest = record.newest_node();
+        if self.nodes.capacity() == 0 {
+            // Threads have much the same nodes. A vector that grows takes up to thrice of what is
+            // in it, for a moment.
+            self.nodes.reserve_exact(std::iter::successors(newest, |node| node.older()).count());
+        }
+        let mut last = newest;
+        while let Some(node) = last {
+            last = node.older();
+            if let Some(older) = last {
+                prefetch_after(node, older);
+            }
+            let spread = node.spread().map_or(NONE, |spread| {
+                self.spreads.push(SpreadReading::of(record, spread));
+                self.spreads.len() as u32 - 1
+            });
+            let detour = node.detours().map_or(NONE, |detours| {
+                self.detours.push([totals(record, &detours.outside_parent), totals(record, &detours.foreign)]);
+                self.detours.len() as u32 - 1
+            });
+            self.nodes.push(NodeReading {
+                node,
+                parent: NONE,
+                spread,
+                detour,
+                outcomes: node.outcomes(),
+                samples: node.samples(),
+                sums: totals(record, &node.sums),
+                running: 0,
+                absent: record.wall.signed_ns(node.absent.get_signed()) as f64,
+                recursions: node.recursions(),
+            });
+        }
+        let Self { nodes, places, .. } = self;
+        // Many neighbours have one caller.
+        let (mut caller, mut place): (*const Node, _) = (ptr::null(), NONE);
+        for at in (0..nodes.len()).rev() {
+            let parent = nodes[at].node.parent().map_or(ptr::null(), ptr::from_ref);
+            if !ptr::eq(parent, caller) {
+                let is_meant = |at: u32| ptr::eq(nodes[at as usize].node, parent);
+                (caller, place) = (parent, places.find(hash_of(parent), is_meant).unwrap_or(NONE));
+            }
+            nodes[at].parent = place;
+            places.insert(hash_of(nodes[at].node), at as u32, |at| hash_of(nodes[at as usize].node));
+        }
+    }
+
+    /// Counts open calls without a frame: the nodes from the current scope up to the next frame.
+    fn add_passed(&mut self, record: &ThreadRecord, mut open: &[OpenCall]) {
+        let mut top = record.top_for_reader();
+        while let Some(at) = self.find(top) {
+            let reading = &mut self.nodes[at];
+            // Frames above this one ended between the two readings.
+            if let Some(at) = open.iter().rposition(|call| ptr::eq(call.node, reading.node)) {
+                top = ptr::from_ref(open[at].below);
+                open = &open[..at];
+            } else {
+                reading.running += 1;
+                let Some(parent) = reading.node.parent() else { return };
+                top = ptr::from_ref(parent);
+            }
+        }
+    }
+
+    /// Estimates time off the CPU where it cannot be detected: as the time that is neither CPU time
+    /// nor a callee's.
+    fn estimate_absence(&mut self) {
+        self.nodes.iter_mut().for_each(|reading| reading.absent = 0.0);
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            let [outside, foreign] = self.detours(node).copied().unwrap_or_default();
+            let (absent, parent) = (node.sums.off_cpu_ns() as f64, self.parent(node));
+            self.nodes[at].absent += absent - foreign.off_cpu_ns() as f64;
+            if let Some(parent) = parent {
+                self.nodes[parent].absent -= absent - outside.off_cpu_ns() as f64;
+            }
+        }
+    }
+
+    /// Adds the elapsed part of an open call. Its allocations are added when it ends.
+    fn add_open(&mut self, record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) {
+        let Some(at) = self.find(call.node) else { return };
+        self.nodes[at].running += u64::from(!call.is_shared);
+        if ptr::eq(call.below, call.node) || call.weight == 0 {
+            return;
+        }
+        let part = Totals {
+            wall_ns: record.wall.ns(elapsed) as i64 * i64::from(call.weight),
+            cpu_ns: open_cpu_ns(record, call, elapsed, cpu_now_ns) as i64 * i64::from(call.weight),
+            ..Totals::default()
+        };
+        self.nodes[at].sums += part;
+        let weight = f64::from(call.weight);
+        if call.weight > 1 {
+            let (cpu, spread) = (part.cpu_ns as f64 / weight, weight * (weight - 1.0));
+            let basis = or_new(&mut self.spreads, &mut self.nodes[at].spread);
+            basis.picked_cpu += part.cpu_ns as f64;
+            basis.moments[1] += spread * cpu;
+            basis.moments[2] += spread * cpu * cpu;
+        }
+        let parent_is_below = call.node.parent().is_none_or(|parent| ptr::eq(parent, call.below));
+        if !parent_is_below {
+            or_new(&mut self.detours, &mut self.nodes[at].detour)[0] += part;
+            if let Some(below) = self.find(call.below) {
+                or_new(&mut self.detours, &mut self.nodes[below].detour)[1] += part;
+            }
+        }
+    }
+}
+
+/// The entry with this index, which is a new one if there is none.
+fn or_new<'a, T: Default>(entries: &'a mut Vec<T>, index: &mut u32) -> &'a mut T {
+    if *index == NONE {
+        *index = entries.len() as u32;
+        entries.push(T::default());
+    }
+    &mut entries[*index as usize]
+}
+
+impl SpreadReading {
+    fn of(record: &ThreadRecord, spread: &Spread) -> Self {
+        let tick = record.wall.ns_a_tick();
+        let [zeroth, first, second] = spread.moments.each_ref().map(Real::get);
+        Self {
+            calls: spread.calls.get(),
+            picked: spread.picked.get(),
+            stand_for: spread.stand_for.get(),
+            picked_cpu: record.wall.signed_ns(spread.cpu.get_signed()) as f64,
+            moments: [zeroth, first * tick, second * tick * tick],
+        }
+    }
+}
+
+/// Prefetches what comes after these two of a list: items of a thread are mostly as far apart from
+/// each other as the two before.
+#[inline]
+pub(super) fn prefetch_after<T>(newer: &T, older: &T) {
+    /// Items ahead.
+    const AHEAD: usize = 4;
+    let [newer, older] = [newer, older].map(|item| ptr::from_ref(item).addr());
+    let step = older.wrapping_sub(newer);
+    prefetch_guess(older.wrapping_add(step.wrapping_mul(AHEAD)), size_of::<T>());
 }
 
 fn open_calls(record: &'static ThreadRecord, into: &mut Vec<OpenCall>) {
@@ -166,23 +392,6 @@ fn open_calls(record: &'static ThreadRecord, into: &mut Vec<OpenCall>) {
     }));
 }
 
-/// Counts open calls without a frame: the nodes from the current scope up to the next frame.
-fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], mut open: &[OpenCall]) {
-    let mut top = record.top_for_reader();
-    // Searched among the nodes that were read, because a newer one may not be fully visible yet.
-    while let Some(reading) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top)) {
-        // Frames above this one ended between the two readings.
-        if let Some(at) = open.iter().rposition(|call| ptr::eq(call.node, reading.node)) {
-            top = ptr::from_ref(open[at].below);
-            open = &open[..at];
-        } else {
-            reading.running += 1;
-            let Some(parent) = reading.node.parent() else { return };
-            top = ptr::from_ref(parent);
-        }
-    }
-}
-
 /// For how long the owner has been off the CPU since its clock was last read.
 fn absent_now(record: &ThreadRecord, now: u64, offset: u64, cpu_ns: u64) -> u64 {
     if record.cpu_sampled() {
@@ -193,58 +402,13 @@ fn absent_now(record: &ThreadRecord, now: u64, offset: u64, cpu_ns: u64) -> u64 
     if absent_ns < LEAST_ABSENT_NS { 0 } else { absent_ns }
 }
 
-fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
-    let newest = record.newest_node();
-    let all = || std::iter::successors(newest, |node| node.older());
-    // A vector that grows would take thrice as much where there are many.
-    let mut nodes: Vec<NodeReading> = Vec::with_capacity(all().count());
-    nodes.extend(all().map(|node| NodeReading {
-        node,
-        outcomes: node.outcomes(),
-        samples: node.samples(),
-        sums: totals(record, &node.sums),
-        detours: node.detours().map(|d| Box::new((totals(record, &d.outside_parent), totals(record, &d.foreign)))),
-        running: 0,
-        basis: basis(record, node),
-        recursions: node.recursions(),
-    }));
-    nodes.reverse();
-    nodes
-}
-
-/// Estimates time off the CPU where it cannot be detected: as the time that is neither CPU time nor
-/// a callee's.
-fn estimate_absence(nodes: &mut [NodeReading]) {
-    let places: HashMap<*const Node, usize> =
-        nodes.iter().enumerate().map(|(at, reading)| (ptr::from_ref(reading.node), at)).collect();
-    nodes.iter_mut().for_each(|reading| reading.basis.absent = 0.0);
-    for at in 0..nodes.len() {
-        let NodeReading { sums, detours, node, .. } = &nodes[at];
-        let (outside, foreign) = detours.as_deref().copied().unwrap_or_default();
-        let absent = sums.off_cpu_ns() as f64;
-        let parent = node.parent().and_then(|parent| places.get(&ptr::from_ref(parent)).copied());
-        nodes[at].basis.absent += absent - foreign.off_cpu_ns() as f64;
-        if let Some(parent) = parent {
-            nodes[parent].basis.absent -= absent - outside.off_cpu_ns() as f64;
-        }
-    }
-}
-
 /// The basis without the times of calls with weight 1, which are the remainder.
 pub(super) fn basis(record: &ThreadRecord, node: &Node) -> Basis {
     let absent = record.wall.signed_ns(node.absent.get_signed()) as f64;
     let Some(spread) = node.spread() else { return Basis { absent, single: node.samples(), ..Basis::default() } };
-    let tick = record.wall.ns_a_tick();
-    let [zeroth, first, second] = spread.moments.each_ref().map(Real::get);
-    Basis {
-        absent,
-        single: node.samples().saturating_sub(spread.calls.get()),
-        picked: spread.picked.get(),
-        stand_for: spread.stand_for.get(),
-        picked_cpu: record.wall.signed_ns(spread.cpu.get_signed()) as f64,
-        moments: [zeroth, first * tick, second * tick * tick],
-        ..Basis::default()
-    }
+    let SpreadReading { calls, picked, stand_for, picked_cpu, moments } = SpreadReading::of(record, spread);
+    let single = node.samples().saturating_sub(calls);
+    Basis { absent, single, picked, stand_for, picked_cpu, moments, ..Basis::default() }
 }
 
 fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
@@ -256,37 +420,6 @@ fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
         freed_bytes: sums.freed_bytes.get() as i64,
         frees: sums.frees.get() as i64,
         reallocations: sums.reallocations.get() as i64,
-    }
-}
-
-/// Adds the elapsed part of an open call. Its allocations are added when it ends.
-fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) {
-    let find = |nodes: &[NodeReading], wanted: &Node| nodes.iter().position(|n| ptr::eq(n.node, wanted));
-    let Some(at) = find(nodes, call.node) else { return };
-    nodes[at].running += u64::from(!call.is_shared);
-    if ptr::eq(call.below, call.node) || call.weight == 0 {
-        return;
-    }
-    let part = Totals {
-        wall_ns: record.wall.ns(elapsed) as i64 * i64::from(call.weight),
-        cpu_ns: open_cpu_ns(record, call, elapsed, cpu_now_ns) as i64 * i64::from(call.weight),
-        ..Totals::default()
-    };
-    nodes[at].sums += part;
-    let weight = f64::from(call.weight);
-    if call.weight > 1 {
-        let basis = &mut nodes[at].basis;
-        let (cpu, spread) = (part.cpu_ns as f64 / weight, weight * (weight - 1.0));
-        basis.picked_cpu += part.cpu_ns as f64;
-        basis.moments[1] += spread * cpu;
-        basis.moments[2] += spread * cpu * cpu;
-    }
-    let parent_is_below = call.node.parent().is_none_or(|parent| ptr::eq(parent, call.below));
-    if !parent_is_below {
-        nodes[at].detours.get_or_insert_default().0 += part;
-        if let Some(below) = find(nodes, call.below) {
-            nodes[below].detours.get_or_insert_default().1 += part;
-        }
     }
 }
 

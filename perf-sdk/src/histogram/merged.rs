@@ -58,6 +58,15 @@ impl Histogram {
         Self { scale, zero, sum, cells }
     }
 
+    /// Replaces all values. `cells` must be as described at the field.
+    #[cfg_attr(not(any(feature = "otlp", feature = "serve")), allow(dead_code))]
+    pub(super) fn set(&mut self, scale: Scale, sum: u64, cells: impl Iterator<Item = (u16, u64)>) {
+        (self.scale, self.zero, self.sum) = (scale, 0, sum);
+        self.cells.clear();
+        self.cells.extend(cells);
+        debug_assert!(self.cells.is_sorted_by(|a, b| a.0 < b.0) && self.cells.iter().all(|cell| cell.1 > 0));
+    }
+
     /// Records `value` `times` times.
     pub fn record(&mut self, value: u64, times: u64) {
         if times == 0 {

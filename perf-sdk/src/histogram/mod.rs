@@ -9,9 +9,12 @@
 //! | `shared` | the histogram of one site for threads that have no shard of their own |
 //! | `merged` | the form that readers use: merge, subtract, quantiles |
 //! | `views` | the merged form as classic and as native buckets |
+//! | `classic` | counts of classic buckets alone |
 //! | `hdr` | conversion to and from `hdrhistogram`, with the feature `hdr` |
 
 mod buckets;
+#[cfg(feature = "enabled")]
+mod classic;
 #[cfg(feature = "hdr")]
 mod hdr;
 mod merged;
@@ -28,6 +31,8 @@ mod views;
 #[cfg(feature = "enabled")]
 pub(crate) const CELLS: usize = scale::OCTAVES * buckets::SLOTS;
 
+#[cfg(any(feature = "otlp", feature = "serve"))]
+pub(crate) use classic::{CLASSIC_SIZES, CLASSIC_TIMES};
 pub use merged::Histogram;
 #[cfg(feature = "enabled")]
 pub(crate) use page::Page;

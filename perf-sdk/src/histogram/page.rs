@@ -110,6 +110,20 @@ impl Page {
         true
     }
 
+    /// The counts of the cells below this slot, and of the others. From any thread.
+    #[cfg_attr(not(any(feature = "otlp", feature = "serve")), allow(dead_code))]
+    pub(super) fn sums(&self, slot: u8) -> [u64; 2] {
+        let (low, high) = self.cells.split_at(usize::from(slot).min(SLOTS));
+        let sums = [low, high].map(|cells| cells.iter().map(|cell| u64::from(cell.load(Relaxed))).sum());
+        // After a carry there is a second page, as in `count`.
+        fence(Acquire);
+        if self.carried().is_none() {
+            return sums;
+        }
+        let sum = |slots: std::ops::Range<usize>| slots.map(|slot| self.count(slot)).fold(0, u64::saturating_add);
+        [sum(0..low.len()), sum(low.len()..SLOTS)]
+    }
+
     /// The non-empty cells. From any thread.
     pub(super) fn counts(&self) -> impl Iterator<Item = (u8, u64)> {
         (0..SLOTS).map(|slot| (slot as u8, self.count(slot))).filter(|(_, count)| *count > 0)

@@ -5,6 +5,7 @@
 use std::ptr;
 
 use super::buckets::{Cell, SLOTS};
+use super::classic::{self, Split};
 use super::merged::Histogram;
 use super::scale::Scale;
 use super::shard::{Located, sum_of_differences};
@@ -134,6 +135,24 @@ impl SharedShard {
         std::iter::successors(newest, |page| page.older())
     }
 
+    /// Passes the counts of classic buckets to `each`, not cumulative, and returns the sum of the
+    /// values.
+    #[allow(dead_code, reason = "only for scrapes")]
+    pub(crate) fn read_classic(&self, scale: Scale, mut each: impl FnMut(usize, u64)) -> u64 {
+        each(0, self.zero.load(Relaxed));
+        for page in self.pages() {
+            let Split { low, slot } = classic::split(scale, page.octave.load(Relaxed));
+            let (before, after) = page.cells.split_at(usize::from(slot).min(SLOTS));
+            for (bucket, cells) in (usize::from(low)..).zip([before, after]) {
+                let count = cells.iter().map(|cell| cell.load(Relaxed)).fold(0, u64::saturating_add);
+                if count > 0 {
+                    each(bucket, count);
+                }
+            }
+        }
+        sum_of_differences(self.sum.load(Relaxed))
+    }
+
     /// What was recorded so far.
     pub(crate) fn read(&self, scale: Scale) -> Histogram {
         let mut cells: Vec<(u16, u64)> = self
@@ -237,6 +256,10 @@ mod tests {
             expected.record(value * 37, 12);
         }
         assert_eq!(shard.read(Scale::Seconds), expected);
+        let (mut counts, mut of_cells) = ([0; 21], [0; 21]);
+        let sum = shard.read_classic(Scale::Seconds, |bucket, count| counts[bucket] += count);
+        expected.each_classic(|bucket, count| of_cells[bucket] += count);
+        assert_eq!((counts, sum), (of_cells, expected.sum()));
     }
 
     #[test]

@@ -71,12 +71,14 @@ pub(crate) use slowest::table::roots;
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
 pub(crate) use store::dropped::{counts as dropped_counts, no_room_for_instrument, refused_thread, torn_read};
+#[cfg(any(feature = "otlp", feature = "serve"))]
+pub(crate) use store::exemplar::Exemplars;
 pub(crate) use store::node::{Node, Sums};
 pub(crate) use store::ring::Finished;
 pub(crate) use store::rules::Rule;
 pub(crate) use store::shard::{Parts, SiteShard};
 pub(crate) use store::shared::{SharedSite, shared_calls, shared_sites};
-pub(crate) use store::spread::Real;
+pub(crate) use store::spread::{Real, Spread};
 pub(crate) use store::thread::ThreadRecord;
 pub(crate) use store::trail::{Read as ReadTrail, Step, What, held_bytes as trail_bytes};
 pub(crate) use switch::{is_off, set_recording};

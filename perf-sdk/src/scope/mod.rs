@@ -30,4 +30,6 @@ pub(crate) use last_text::MAX_BYTES as MAX_ERROR_BYTES;
 pub(crate) use newcomers::{announce, listen};
 pub(crate) use span::SpanIds;
 
+#[cfg(any(feature = "otlp", feature = "serve"))]
+pub(crate) use site::Label;
 pub use site::{Hot, Options, Sample, Site, Source};

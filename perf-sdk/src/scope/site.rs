@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ord
 use super::bounded::bounded;
 use super::last_text::LastText;
 use super::name;
+use crate::base::plain::is_plain;
 use crate::rate::Rate;
 
 /// Set if the attribute or the user decided the rate.
@@ -101,6 +102,8 @@ impl Options {
 pub(crate) struct Label {
     pub(crate) module: String,
     pub(crate) name: String,
+    /// Whether both are printable ASCII, without quotes and backslashes.
+    pub(crate) is_plain: bool,
 }
 
 /// One annotated place in the source: a `static` that generated code declares.
@@ -245,12 +248,14 @@ impl Site {
 
     /// The label. It is computed at the first reading, never on the hot path.
     pub(crate) fn label(&self) -> &Label {
-        self.label.get_or_init(|| Label {
-            module: bounded(self.source.module).into_owned(),
-            name: match self.source.name {
+        self.label.get_or_init(|| {
+            let module = bounded(self.source.module).into_owned();
+            let name = match self.source.name {
                 Some(name) => bounded(name).into_owned(),
                 None => bounded(&name::of((self.source.path)(), self.source.module, self.source.ident)).into_owned(),
-            },
+            };
+            let is_plain = is_plain(&module) && is_plain(&name);
+            Label { module, name, is_plain }
         })
     }
 

@@ -19,7 +19,7 @@ const RECORDER_ERROR: f64 = 0.5;
 const DISTURBANCE: f64 = 0.03;
 
 /// Intermediate results of one node.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Work {
     /// CPU time including callees, without recording.
     cpu: Estimate,
@@ -29,59 +29,113 @@ struct Work {
     recorder: f64,
     /// Time off the CPU, including callees.
     absent: f64,
-    first_child: Option<u32>,
-    sibling: Option<u32>,
+    /// [`ROOT`] if there is none, and so is the sibling.
+    first_child: u32,
+    sibling: u32,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        let [cpu, inside] = [Estimate::default(); 2];
+        Self { cpu, inside, recorder: 0.0, absent: 0.0, first_child: ROOT, sibling: ROOT }
+    }
+}
+
+/// A call tree whose times are estimated. Callees come after their callers.
+pub(crate) trait EstimatedTree {
+    /// The number of nodes.
+    fn len(&self) -> usize;
+    /// A node's caller, or [`ROOT`].
+    fn parent(&self, at: usize) -> u32;
+    /// Its finished calls.
+    fn calls(&self, at: usize) -> u64;
+    fn basis(&self, at: usize) -> Basis;
+    /// Sets the times, once for each node.
+    fn set(&mut self, at: usize, times: NodeTimes);
+}
+
+/// The times of a node: wall time and CPU time in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeTimes {
+    pub(crate) inclusive: [i64; 2],
+    pub(crate) exclusive: [i64; 2],
+    pub(crate) error: NodeError,
+}
+
+impl EstimatedTree for [CallNode] {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn parent(&self, at: usize) -> u32 {
+        self[at].parent
+    }
+
+    fn calls(&self, at: usize) -> u64 {
+        self[at].calls
+    }
+
+    fn basis(&self, at: usize) -> Basis {
+        self[at].basis
+    }
+
+    fn set(&mut self, at: usize, times: NodeTimes) {
+        let node = &mut self[at];
+        [node.inclusive.wall_ns, node.inclusive.cpu_ns] = times.inclusive;
+        [node.exclusive.wall_ns, node.exclusive.cpu_ns] = times.exclusive;
+        node.error = times.error;
+    }
 }
 
 /// The part of a node's times, on and off the CPU, that is not in its caller's.
-fn outside(node: &CallNode) -> [f64; 2] {
-    if node.parent == ROOT { [0.0; 2] } else { node.basis.outside }
+fn outside<T: EstimatedTree + ?Sized>(tree: &T, at: usize) -> [f64; 2] {
+    if tree.parent(at) == ROOT { [0.0; 2] } else { tree.basis(at).outside }
 }
 
 /// Sets the times of all nodes. Together they take at most the CPU time of the processes, 0 if that
 /// is unknown. A tree without a basis, from a snapshot of an older version, is unchanged.
-pub(crate) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
-    if tree.iter().all(|node| node.basis == Basis::default()) {
+pub(crate) fn reconcile<T: EstimatedTree + ?Sized>(tree: &mut T, process_cpu_ns: u64) {
+    if (0..tree.len()).all(|at| tree.basis(at) == Basis::default()) {
         return;
     }
     // The last entry represents the caller of all roots.
     let top = tree.len();
     let mut work = vec![Work::default(); top + 1];
-    // Callees come after their callers.
-    for at in (0..tree.len()).rev() {
-        let node = &tree[at];
-        let Basis { absent, recorder, recorder_within, foreign, .. } = node.basis;
+    for at in (0..top).rev() {
+        let Basis { absent, recorder, recorder_within, foreign, .. } = tree.basis(at);
         let mine = &mut work[at];
         mine.recorder += recorder_within;
         mine.absent += absent.max(0.0);
-        mine.cpu = whole(node.basis.cpu(node.calls), foreign[0], mine.recorder, mine.inside);
+        mine.cpu = whole(tree.basis(at).cpu(tree.calls(at)), foreign[0], mine.recorder, mine.inside);
         let mine = *mine;
-        let [cpu, absent] = outside(node);
-        let parent = &mut work[if node.parent == ROOT { top } else { node.parent as usize }];
+        let [cpu, absent] = outside(tree, at);
+        let caller = tree.parent(at);
+        let parent = &mut work[if caller == ROOT { top } else { caller as usize }];
         parent.inside.ns += (mine.cpu.ns - cpu).max(0.0);
         parent.inside.variance += mine.cpu.variance;
         parent.inside.common += mine.cpu.common;
         parent.recorder += mine.recorder + recorder - recorder_within;
         parent.absent += (mine.absent - absent).max(0.0);
-        work[at].sibling = parent.first_child.replace(at as u32);
+        let sibling = std::mem::replace(&mut parent.first_child, at as u32);
+        work[at].sibling = sibling;
     }
     work[top].cpu.ns = if process_cpu_ns == 0 { f64::INFINITY } else { process_cpu_ns as f64 };
     share_out(tree, &mut work, top);
-    for at in 0..tree.len() {
+    for at in 0..top {
         let inside = share_out(tree, &mut work, at);
         let Work { cpu, absent, first_child, .. } = work[at];
-        let node = &mut tree[at];
-        let [foreign_cpu, foreign_absent] = node.basis.foreign;
-        node.inclusive.cpu_ns = (cpu.ns + foreign_cpu).round() as i64;
-        node.inclusive.wall_ns = (cpu.ns + foreign_cpu + absent + foreign_absent).round() as i64;
+        let basis = tree.basis(at);
+        let [foreign_cpu, foreign_absent] = basis.foreign;
         let own = (cpu.ns - inside.ns).max(0.0);
-        node.exclusive.cpu_ns = own.round() as i64;
-        node.exclusive.wall_ns = (own + node.basis.absent.max(0.0)).round() as i64;
-        let disturbed = if first_child.is_some() { DISTURBANCE * cpu.ns } else { 0.0 };
-        node.error = NodeError {
+        let disturbed = if first_child == ROOT { 0.0 } else { DISTURBANCE * cpu.ns };
+        let inclusive = [cpu.ns + foreign_cpu + absent + foreign_absent, cpu.ns + foreign_cpu];
+        let exclusive = [own + basis.absent.max(0.0), own];
+        let error = NodeError {
             inclusive: [cpu.variance, cpu.common + disturbed],
             exclusive: [cpu.variance + inside.variance, (cpu.common - inside.common).abs() + disturbed],
         };
+        let whole = |times: [f64; 2]| times.map(|ns| ns.round() as i64);
+        tree.set(at, NodeTimes { inclusive: whole(inclusive), exclusive: whole(exclusive), error });
     }
 }
 
@@ -108,24 +162,20 @@ fn whole(measured: Option<Estimate>, foreign: f64, recorder: f64, inside: Estima
 }
 
 /// Reduces the times of callees that together exceed their caller's. Returns their final sum.
-fn share_out(tree: &[CallNode], work: &mut [Work], at: usize) -> Estimate {
+fn share_out<T: EstimatedTree + ?Sized>(tree: &T, work: &mut [Work], at: usize) -> Estimate {
     let (limit, inside) = (work[at].cpu.ns, work[at].inside);
     let excess = inside.ns - limit;
     if excess <= 0.0 {
         return inside;
     }
-    let children = |work: &[Work]| {
-        let mut all = Vec::new();
-        let mut next = work[at].first_child;
-        while let Some(child) = next {
-            all.push(child as usize);
-            next = work[child as usize].sibling;
-        }
-        all
-    };
-    let children = children(work);
+    let mut children = Vec::new();
+    let mut next = work[at].first_child;
+    while next != ROOT {
+        children.push(next as usize);
+        next = work[next as usize].sibling;
+    }
     let uncertain: f64 = children.iter().map(|child| work[*child].cpu.error2()).sum();
-    let part = |work: &[Work], child: usize| (work[child].cpu.ns - outside(&tree[child])[0]).max(0.0);
+    let part = |work: &[Work], child: usize| (work[child].cpu.ns - outside(tree, child)[0]).max(0.0);
     let mut sum = 0.0;
     for child in &children {
         let share = if uncertain > 0.0 { work[*child].cpu.error2() / uncertain } else { 0.0 };
@@ -208,7 +258,7 @@ mod tests {
     fn fully_measured_times_are_unchanged() {
         let waits = Basis { absent: 400.0, ..single(2, 3_000.0) };
         let mut tree = [node(ROOT, 1, single(1, 10_000.0)), node(0, 2, waits), node(1, 5, single(5, 1_000.0))];
-        reconcile(&mut tree, 1_000_000);
+        reconcile(&mut tree[..], 1_000_000);
         let expected = [[10_400, 10_000, 7_000, 7_000], [3_400, 3_000, 2_400, 2_000], [1_000, 1_000, 1_000, 1_000]];
         assert_eq!(times(&tree), expected);
     }
@@ -218,12 +268,12 @@ mod tests {
         // The callee seems to take 24,000 of the 10,000 that are known precisely.
         let callee = picked(8, 30.0, 100.0);
         let mut tree = [node(ROOT, 1, single(1, 10_000.0)), node(0, 800, callee)];
-        reconcile(&mut tree, 0);
+        reconcile(&mut tree[..], 0);
         let [[_, caller, _, own], [_, callee, ..]] = times(&tree)[..] else { panic!() };
         assert!((10_000..=10_200).contains(&caller) && callee == caller && own == 0, "{:?}", times(&tree));
         // And with the roles exchanged.
         let mut tree = [node(ROOT, 800, picked(8, 12.0, 500.0)), node(0, 800, single(800, 20_000.0))];
-        reconcile(&mut tree, 0);
+        reconcile(&mut tree[..], 0);
         let [[_, caller, ..], [_, callee, ..]] = times(&tree)[..] else { panic!() };
         assert!((18_000..=20_000).contains(&callee) && callee == caller, "{:?}", times(&tree));
     }
@@ -254,7 +304,7 @@ mod tests {
                 tree.push(node(parent, 100 * weight + next(50), basis));
             }
             let limit = 1 + next(10_000_000);
-            reconcile(&mut tree, limit);
+            reconcile(&mut tree[..], limit);
             let mut inside = vec![[0; 2]; tree.len() + 1];
             for node in &tree {
                 let place = if node.parent == ROOT { tree.len() } else { node.parent as usize };
@@ -278,7 +328,7 @@ mod tests {
         let mut tree =
             [CallNode { inclusive: crate::snapshot::Totals { wall_ns: 7, cpu_ns: 5, ..old.inclusive }, ..old }];
         let before = tree;
-        reconcile(&mut tree, 1);
+        reconcile(&mut tree[..], 1);
         assert_eq!(tree, before);
     }
 }

@@ -69,6 +69,8 @@ pub(crate) use distributions::sort_distributions;
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use estimate::reconcile;
+#[cfg(any(feature = "otlp", feature = "serve"))]
+pub(crate) use estimate::{EstimatedTree, NodeTimes};
 pub use exemplars::Exemplar;
 #[cfg(feature = "enabled")]
 pub(crate) use exemplars::merge as merge_exemplars;
@@ -89,8 +91,10 @@ pub(crate) use instrument_use::add_uses;
 pub use large_blocks::LargeBlocks;
 #[cfg(feature = "heap")]
 pub(crate) use large_blocks::add_blocks;
+#[cfg(any(feature = "otlp", feature = "serve"))]
+pub(crate) use late::RareFigures;
 #[cfg(feature = "enabled")]
-pub(crate) use late::{FunctionPart, LateFunctions};
+pub(crate) use late::{Figures, FunctionPart, LateDistribution, LateFunctions};
 pub use leaks::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;

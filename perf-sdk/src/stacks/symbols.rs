@@ -66,8 +66,9 @@ static ALLOWANCE: Allowance = Allowance::new();
 /// has less than eight times that memory left, it uses less, and finds fewer names. One thread
 /// reads at a time. A thread that has waited long enough continues without the unknown names.
 ///
-/// In the long run reading takes a thousandth of a core. What is not read for that reason has the
-/// name of its symbol, without inlined calls and lines, until there is time again.
+/// After its first minute, reading takes a four-thousandth of a core, or waits for five minutes.
+/// What is not read for that reason has the name of its symbol, without inlined calls and lines,
+/// until there is time again.
 ///
 /// Nothing is mapped, so files may be damaged, modified or truncated at any time. Then fewer names
 /// are found.

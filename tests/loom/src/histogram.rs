@@ -2,6 +2,9 @@
 
 #[path = "../../../perf-sdk/src/histogram/buckets.rs"]
 mod buckets;
+#[path = "../../../perf-sdk/src/histogram/classic.rs"]
+#[allow(dead_code, reason = "it is not run here")]
+mod classic;
 #[path = "../../../perf-sdk/src/histogram/merged.rs"]
 mod merged;
 #[path = "../../../perf-sdk/src/histogram/page.rs"]

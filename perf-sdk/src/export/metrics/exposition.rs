@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use super::families;
-use super::family::Encoding;
-use super::floors::{Floor, Floors, Places};
+use super::family::{Distributed, Encoding};
+use super::floors::{Floor, Floors, Marked};
 use super::names::Names;
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
@@ -15,15 +15,16 @@ use super::otlp::Otlp;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
 use super::row::{Of, Source};
+use super::text::Lines;
 use super::user;
 use super::user_histogram::UserHistogram;
 use crate::base::process_identity::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
-use crate::snapshot::{Function, LateFunctions, Snapshot};
+use crate::snapshot::{Figures, Function, FunctionPart, LateDistribution, LateFunctions, Snapshot};
 
 /// The number of functions of one family that are written in one piece, in formats that do not need
-/// a family's length. That is some ten kilobytes of a histogram's text.
-const PIECE: usize = 16;
+/// a family's length: of distributions, and of other figures. That is some ten kilobytes of text.
+const PIECES: [usize; 2] = [8, 128];
 
 /// Writes scrapes. It keeps the high-water marks of counters and the names of the user's metrics
 /// from one scrape to the next.
@@ -87,7 +88,11 @@ impl Exposition {
         to: &mut impl Write,
     ) -> io::Result<()> {
         let mut pieces = self.pieces(snapshot, None, user, Vec::new());
-        while pieces.write_next(format, to)? {}
+        let mut piece = Vec::new();
+        while pieces.write_next(format, &mut piece)? {
+            to.write_all(&piece)?;
+            piece.clear();
+        }
         Ok(())
     }
 
@@ -104,7 +109,9 @@ impl Exposition {
         let (places, overhead_ns) = {
             let mut floors = self.floors.lock().unpoisoned();
             let places = match &late {
-                Some(late) => floors.places((0..late.count()).map(|at| late.names(at)), process),
+                Some(late) => {
+                    floors.places(late.figures().iter().map(|function| (function.module, function.name)), process)
+                }
                 None => {
                     let functions = snapshot.borrow().functions.iter();
                     floors.places(functions.map(|function| (&*function.module, &*function.name)), process)
@@ -116,6 +123,7 @@ impl Exposition {
             snapshot,
             late,
             read: Vec::new(),
+            lines: Lines::default(),
             floors: Arc::clone(&self.floors),
             places,
             raised: Vec::new(),
@@ -136,10 +144,12 @@ impl Exposition {
 pub(crate) struct Pieces<S, U> {
     snapshot: S,
     late: Option<Box<dyn LateFunctions>>,
-    /// Late functions that were read for the latest piece.
-    read: Vec<Function>,
+    /// Late distributions that were read for the latest piece.
+    read: Vec<LateDistribution>,
+    /// The memory for the text of the latest piece.
+    lines: Lines,
     floors: Arc<Mutex<Floors>>,
-    places: Places,
+    places: Marked,
     /// The high-water marks of the latest piece.
     raised: Vec<Floor>,
     overhead_ns: u64,
@@ -159,22 +169,25 @@ pub(crate) struct Pieces<S, U> {
 impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
     /// Writes the next piece, in the same format as the others, which may be empty. False if there
     /// was none left.
-    pub(crate) fn write_next(&mut self, format: Format, to: &mut dyn Write) -> io::Result<bool> {
-        match format {
-            Format::Text => self.encode_next(&mut Prometheus::new(to), PIECE),
-            Format::OpenMetrics => self.encode_next(&mut OpenMetrics::new(to), PIECE),
-            Format::Protobuf => self.encode_next(&mut Protobuf::new(to), usize::MAX),
-        }
+    pub(crate) fn write_next(&mut self, format: Format, to: &mut Vec<u8>) -> io::Result<bool> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let goes_on = match format {
+            Format::Text => self.encode_next(&mut Prometheus::new(to, &mut lines), PIECES),
+            Format::OpenMetrics => self.encode_next(&mut OpenMetrics::new(to, &mut lines), PIECES),
+            Format::Protobuf => self.encode_next(&mut Protobuf::new(to), [usize::MAX; 2]),
+        };
+        self.lines = lines;
+        goes_on
     }
 
     /// As [`write_next`](Self::write_next), as messages of OTLP.
     #[cfg(feature = "otlp")]
     pub(crate) fn encode_otlp(&mut self, to: &mut Otlp<'_>) -> io::Result<bool> {
-        self.encode_next(to, PIECE)
+        self.encode_next(to, [16; 2])
     }
 
-    /// `most`: the maximum number of functions in one piece.
-    fn encode_next(&mut self, encoding: &mut impl Encoding, most: usize) -> io::Result<bool> {
+    /// `most`: the maximum number of functions in one piece, as in [`PIECES`].
+    fn encode_next(&mut self, encoding: &mut impl Encoding, most: [usize; 2]) -> io::Result<bool> {
         let Some(row) = families::row(self.row) else {
             if std::mem::replace(&mut self.is_over, true) {
                 return Ok(false);
@@ -193,20 +206,35 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
         let (snapshot, overhead_ns) = (self.snapshot.borrow(), self.overhead_ns);
         let mut source = Source::of_process(snapshot, overhead_ns);
         let (mut end, mut all) = (0, 0);
+        let (of_snapshot, distributions): (Vec<Figures<'_>>, Vec<Distributed<'_>>);
         if let Of::Functions(part) = row.of {
-            all = self.late.as_ref().map_or(snapshot.functions.len(), |late| late.count());
-            end = all.min(self.function.saturating_add(most));
+            all = self.late.as_ref().map_or(snapshot.functions.len(), |late| late.figures().len());
+            let [few, many] = most;
+            end = all.min(self.function.saturating_add(if part == FunctionPart::Figures { many } else { few }));
             let range = self.function..end;
             let functions = match &mut self.late {
                 Some(late) => {
-                    late.read(range.clone(), part, &mut self.read);
-                    &self.read
+                    if part == FunctionPart::Figures {
+                        distributions = Vec::new();
+                    } else {
+                        late.read(range.clone(), part, &mut self.read);
+                        let functions = late.figures()[range.clone()].iter();
+                        distributions =
+                            functions.zip(&self.read).map(|(figures, read)| of_late(figures, part, read)).collect();
+                    }
+                    &late.figures()[range.clone()]
                 }
-                None => &snapshot.functions[range.clone()],
+                None => {
+                    let functions = &snapshot.functions[range.clone()];
+                    distributions = functions.iter().map(|function| of_function(function, part)).collect();
+                    of_snapshot = functions.iter().map(Figures::of).collect();
+                    &of_snapshot
+                }
             };
             // The lock is not held while writing, because a reader may be slow.
-            self.floors.lock().unpoisoned().raise(&self.places, range, functions, &mut self.raised);
-            source = Source { snapshot, overhead_ns, functions, floors: &self.raised };
+            let read = (part, &*distributions);
+            self.floors.lock().unpoisoned().raise(&self.places, range, functions, read, &mut self.raised);
+            source = Source { snapshot, overhead_ns, functions, floors: &self.raised, distributions: &distributions };
         }
         let mut metrics = (row.metrics)(source).peekable();
         if metrics.peek().is_some() {
@@ -222,10 +250,28 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
     }
 }
 
+fn of_function(function: &Function, part: FunctionPart) -> Distributed<'_> {
+    match part {
+        FunctionPart::Figures => Distributed { histogram: None, exemplars: &[] },
+        FunctionPart::Wall => Distributed { histogram: Some(&function.wall), exemplars: &function.exemplars },
+        FunctionPart::Cpu => Distributed { histogram: function.cpu.as_ref(), exemplars: &[] },
+        FunctionPart::Bytes => Distributed { histogram: function.bytes.as_ref(), exemplars: &[] },
+    }
+}
+
+fn of_late<'a>(figures: &Figures<'_>, part: FunctionPart, read: &'a LateDistribution) -> Distributed<'a> {
+    let is_measured = match part {
+        FunctionPart::Figures => false,
+        FunctionPart::Wall => true,
+        FunctionPart::Cpu => figures.has_cpu,
+        FunctionPart::Bytes => figures.has_bytes,
+    };
+    Distributed { histogram: is_measured.then_some(&read.histogram), exemplars: &read.exemplars }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Function;
 
     fn snapshot(self_wall_ns: i64, overhead_ns: u64) -> Snapshot {
         let mut function = Function { name: "f".into(), module: "m".into(), ..Function::default() };

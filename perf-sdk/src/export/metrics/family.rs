@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use crate::histogram::Histogram;
-use crate::snapshot::Exemplar;
+use crate::snapshot::{Exemplar, Figures};
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +50,19 @@ pub(super) struct Head<'a> {
 /// Labels and a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Metric<'a> {
+    /// Its name and its module are the first labels.
+    pub(super) function: Option<&'a Figures<'a>>,
+    /// All others.
     pub(super) labels: Vec<(&'a str, Cow<'a, str>)>,
     pub(super) value: Value<'a>,
+}
+
+impl Metric<'_> {
+    /// All names and values of labels.
+    pub(super) fn all_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_function = self.function.map(|function| [("function", function.name), ("module", function.module)]);
+        of_function.into_iter().flatten().chain(self.labels.iter().map(|(name, value)| (*name, &**value)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +94,14 @@ pub(super) enum Value<'a> {
         sum: f64,
         count: u64,
     },
+}
+
+/// A distribution of one function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Distributed<'a> {
+    /// `None` if it is not measured.
+    pub(super) histogram: Option<&'a Histogram>,
+    pub(super) exemplars: &'a [Exemplar],
 }
 
 /// A format. Formats depend on metrics, never the reverse.

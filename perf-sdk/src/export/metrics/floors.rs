@@ -1,11 +1,13 @@
 //! High-water marks below which a counter must not fall from one scrape to the next.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
+use super::family::Distributed;
+use crate::base::places::Places;
 use crate::base::process_identity::Process;
 use crate::histogram::Histogram;
-use crate::snapshot::Function;
+use crate::snapshot::{Figures, FunctionPart};
 
 /// The high-water marks.
 #[derive(Debug, Default)]
@@ -13,10 +15,15 @@ pub(super) struct Floors {
     /// The process in which they were recorded: a forked child begins at 0.
     process: Option<Process>,
     overhead_ns: u64,
-    /// By module, then name: the place in `functions`.
-    places: HashMap<String, HashMap<String, u32>>,
-    functions: Vec<Floor>,
+    /// The place in `functions`, by key.
+    places: Places,
+    functions: Vec<(Key, Floor)>,
+    hashers: [RandomState; 2],
 }
+
+/// Stands for a function's module and name, which would take more memory: 128 bits that nobody can
+/// predict.
+type Key = [u64; 2];
 
 /// The high-water marks of one function, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,20 +36,25 @@ pub(super) struct Floor {
 
 /// Where the high-water marks of a snapshot's functions are.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Marked {
     process: Process,
     /// In the order of the snapshot's functions.
     functions: Vec<u32>,
 }
 
 impl Floor {
-    fn of(function: &Function) -> Self {
+    /// Of what was read: the distributions of this part.
+    fn of(function: &Figures<'_>, part: FunctionPart, distribution: Option<&Distributed<'_>>) -> Self {
         let clamped = |ns: i64| ns.max(0) as u64;
+        let sum = |wanted| {
+            let histogram = distribution.filter(|_| part == wanted).and_then(|distribution| distribution.histogram);
+            histogram.map_or(0, Histogram::sum)
+        };
         Self {
-            self_wall_ns: clamped(function.exclusive.wall_ns),
-            self_cpu_ns: clamped(function.exclusive.cpu_ns),
-            wall_ns: function.wall.sum(),
-            cpu_ns: function.cpu.as_ref().map_or(0, Histogram::sum),
+            self_wall_ns: clamped(function.self_wall_ns),
+            self_cpu_ns: clamped(function.self_cpu_ns),
+            wall_ns: sum(FunctionPart::Wall),
+            cpu_ns: sum(FunctionPart::Cpu),
         }
     }
 
@@ -56,18 +68,25 @@ impl Floor {
 
 impl Floors {
     /// The places of functions with these modules and names.
-    pub(super) fn places<'a>(&mut self, names: impl Iterator<Item = (&'a str, &'a str)>, process: Process) -> Places {
+    pub(super) fn places<'a>(
+        &mut self,
+        names: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+        process: Process,
+    ) -> Marked {
         self.turn_to(process);
-        let functions = names.map(|(module, name)| {
-            if let Some(place) = self.places.get(module).and_then(|names| names.get(name)) {
-                return *place;
-            }
-            let place = self.functions.len() as u32;
-            self.functions.push(Floor::default());
-            self.places.entry(module.to_owned()).or_default().insert(name.to_owned(), place);
-            place
-        });
-        Places { process, functions: functions.collect() }
+        let Self { places, functions, hashers, .. } = self;
+        // It would grow to twice as much.
+        functions.reserve_exact(names.len().saturating_sub(functions.len()));
+        let place = |name: (&str, &str)| {
+            let key = hashers.each_ref().map(|hasher| hasher.hash_one(name));
+            places.find(key[0], |at| functions[at as usize].0 == key).unwrap_or_else(|| {
+                let place = functions.len() as u32;
+                functions.push((key, Floor::default()));
+                places.insert(key[0], place, |at| functions[at as usize].0[0]);
+                place
+            })
+        };
+        Marked { process, functions: names.map(place).collect() }
     }
 
     /// Raises the high-water mark of what recording took.
@@ -80,18 +99,19 @@ impl Floors {
     /// Raises those of functions, which are the ones at `range` of the snapshot with these places.
     pub(super) fn raise(
         &mut self,
-        places: &Places,
+        places: &Marked,
         range: Range<usize>,
-        functions: &[Function],
+        functions: &[Figures<'_>],
+        (part, distributions): (FunctionPart, &[Distributed<'_>]),
         into: &mut Vec<Floor>,
     ) {
         into.clear();
         let are_here = self.process == Some(places.process);
         let places = places.functions.get(range).unwrap_or_default();
-        into.extend(functions.iter().zip(places).map(|(function, place)| {
-            let now = Floor::of(function);
+        into.extend(functions.iter().zip(places).enumerate().map(|(at, (function, place))| {
+            let now = Floor::of(function, part, distributions.get(at));
             match self.functions.get_mut(*place as usize).filter(|_| are_here) {
-                Some(highest) => {
+                Some((_, highest)) => {
                     highest.raise(&now);
                     *highest
                 }
@@ -111,15 +131,15 @@ impl Floors {
 mod tests {
     use super::*;
 
-    fn function(ns: u64) -> Function {
-        let mut function = Function { name: "f".into(), module: "m".into(), ..Function::default() };
-        function.exclusive.wall_ns = ns as i64;
-        function
+    fn function(ns: u64) -> Figures<'static> {
+        Figures { name: "f", module: "m", self_wall_ns: ns as i64, ..Figures::default() }
     }
+
+    const NONE: (FunctionPart, &[Distributed<'_>]) = (FunctionPart::Figures, &[]);
 
     fn raised(floors: &mut Floors, ns: u64, process: Process) -> [u64; 2] {
         let (places, mut raised) = (floors.places([("m", "f")].into_iter(), process), Vec::new());
-        floors.raise(&places, 0..1, &[function(ns)], &mut raised);
+        floors.raise(&places, 0..1, &[function(ns)], NONE, &mut raised);
         [raised[0].self_wall_ns, floors.raise_overhead(ns, process)]
     }
 
@@ -132,12 +152,28 @@ mod tests {
     }
 
     #[test]
+    fn a_distribution_raises_its_own_sum() {
+        let mut floors = Floors::default();
+        let places = floors.places([("m", "f")].into_iter(), Process::other(1));
+        let [mut wall, mut cpu] = [Histogram::default(), Histogram::default()];
+        wall.record(7, 1);
+        cpu.record(5, 1);
+        let mut raised = Vec::new();
+        let parts = [(FunctionPart::Wall, &wall), (FunctionPart::Cpu, &cpu), (FunctionPart::Bytes, &wall)];
+        for (part, histogram) in parts {
+            let distributions = [Distributed { histogram: Some(histogram), exemplars: &[] }];
+            floors.raise(&places, 0..1, &[function(1)], (part, &distributions), &mut raised);
+        }
+        assert_eq!((raised[0].wall_ns, raised[0].cpu_ns), (7, 5));
+    }
+
+    #[test]
     fn places_of_another_process_are_not_used() {
         let mut floors = Floors::default();
         let parents = floors.places([("m", "f")].into_iter(), Process::other(1));
         raised(&mut floors, 9, Process::other(2));
         let mut raised = Vec::new();
-        floors.raise(&parents, 0..1, &[function(5)], &mut raised);
+        floors.raise(&parents, 0..1, &[function(5)], NONE, &mut raised);
         assert_eq!(raised[0].self_wall_ns, 5);
     }
 }

@@ -1,6 +1,8 @@
 //! Scrapes: the metrics, and their formats.
 
 #[cfg(feature = "enabled")]
+mod digits;
+#[cfg(feature = "enabled")]
 mod exposition;
 #[cfg(feature = "enabled")]
 mod families;

@@ -7,13 +7,13 @@ use super::text::{Escaped, Lines};
 
 /// Text with exemplars.
 pub(super) struct OpenMetrics<'a> {
-    to: &'a mut dyn Write,
-    lines: Lines,
+    to: &'a mut Vec<u8>,
+    lines: &'a mut Lines,
 }
 
 impl<'a> OpenMetrics<'a> {
-    pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        Self { to, lines: Lines::default() }
+    pub(super) fn new(to: &'a mut Vec<u8>, lines: &'a mut Lines) -> Self {
+        Self { to, lines }
     }
 
     fn head(&mut self, head: &Head<'_>) -> io::Result<()> {
@@ -52,10 +52,7 @@ impl Encoding for OpenMetrics<'_> {
         if begins {
             self.head(head)?;
         }
-        for metric in metrics {
-            self.lines.write(self.to, &head.name, &metric, head.kind == Kind::Histogram)?;
-        }
-        Ok(())
+        self.lines.write(self.to, &head.name, metrics, head.kind == Kind::Histogram)
     }
 
     fn end(&mut self) -> io::Result<()> {

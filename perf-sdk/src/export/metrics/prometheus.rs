@@ -7,13 +7,13 @@ use super::text::{Escaped, Lines};
 
 /// Every server reads this format. It has no exemplars and no native histograms.
 pub(super) struct Prometheus<'a> {
-    to: &'a mut dyn Write,
-    lines: Lines,
+    to: &'a mut Vec<u8>,
+    lines: &'a mut Lines,
 }
 
 impl<'a> Prometheus<'a> {
-    pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        Self { to, lines: Lines::default() }
+    pub(super) fn new(to: &'a mut Vec<u8>, lines: &'a mut Lines) -> Self {
+        Self { to, lines }
     }
 }
 
@@ -38,10 +38,7 @@ impl Encoding for Prometheus<'_> {
             }
             writeln!(self.to, "# TYPE {name} {kind}")?;
         }
-        for metric in metrics {
-            self.lines.write(self.to, &head.name, &metric, false)?;
-        }
-        Ok(())
+        self.lines.write(self.to, &head.name, metrics, false)
     }
 
     fn end(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Delimited `io.prometheus.client.MetricFamily` messages: each histogram has classic and native
 //! buckets.
 
-use std::io::{self, Write};
+use std::io;
 
 use prost::Message as _;
 
@@ -156,13 +156,12 @@ const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
 
 /// One message for each family, preceded by its length.
 pub(super) struct Protobuf<'a> {
-    to: &'a mut dyn Write,
-    buffer: Vec<u8>,
+    to: &'a mut Vec<u8>,
 }
 
 impl<'a> Protobuf<'a> {
-    pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        Self { to, buffer: Vec::new() }
+    pub(super) fn new(to: &'a mut Vec<u8>) -> Self {
+        Self { to }
     }
 }
 
@@ -187,9 +186,8 @@ impl Encoding for Protobuf<'_> {
             metric: metrics.map(|metric| one(head.kind, &metric)).collect(),
             unit: (!head.unit.is_empty()).then(|| head.unit.to_owned()),
         };
-        self.buffer.clear();
-        family.encode_length_delimited(&mut self.buffer)?;
-        self.to.write_all(&self.buffer)
+        family.encode_length_delimited(self.to)?;
+        Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -199,7 +197,7 @@ impl Encoding for Protobuf<'_> {
 
 fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
     let mut message = wire::Metric {
-        label: metric.labels.iter().map(|(name, value)| pair(name, value)).collect(),
+        label: metric.all_labels().map(|(name, value)| pair(name, value)).collect(),
         ..wire::Metric::default()
     };
     match &metric.value {

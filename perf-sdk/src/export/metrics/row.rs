@@ -1,8 +1,8 @@
 //! One of the profiler's metrics: its description, and how its values are derived from a snapshot.
 
-use super::family::{Head, Kind, Metric, Value};
+use super::family::{Distributed, Head, Kind, Metric, Value};
 use super::floors::Floor;
-use crate::snapshot::{Function, FunctionPart, Snapshot};
+use crate::snapshot::{Figures, FunctionPart, Snapshot};
 
 /// The data from which a row is computed.
 #[derive(Clone, Debug)]
@@ -12,17 +12,19 @@ pub(super) struct Source<'a> {
     /// The high-water mark of the snapshot's figure.
     pub(super) overhead_ns: u64,
     /// The functions of which metrics are wanted.
-    pub(super) functions: &'a [Function],
+    pub(super) functions: &'a [Figures<'a>],
     /// One for each of them.
     pub(super) floors: &'a [Floor],
+    /// One for each of them, if the row is one of distributions.
+    pub(super) distributions: &'a [Distributed<'a>],
 }
 
 impl<'a> Source<'a> {
     pub(super) fn of_process(snapshot: &'a Snapshot, overhead_ns: u64) -> Self {
-        Self { snapshot, overhead_ns, functions: &[], floors: &[] }
+        Self { snapshot, overhead_ns, functions: &[], floors: &[], distributions: &[] }
     }
 
-    pub(super) fn functions(self) -> impl Iterator<Item = (&'a Function, &'a Floor)> {
+    pub(super) fn functions(self) -> impl Iterator<Item = (&'a Figures<'a>, &'a Floor)> {
         self.functions.iter().zip(self.floors)
     }
 }
@@ -58,9 +60,9 @@ pub(super) fn seconds(ns: u64) -> f64 {
 }
 
 pub(super) fn single<'a>(value: f64) -> Metrics<'a> {
-    Box::new(std::iter::once(Metric { labels: Vec::new(), value: Value::Number(value) }))
+    Box::new(std::iter::once(Metric { function: None, labels: Vec::new(), value: Value::Number(value) }))
 }
 
 pub(super) fn optional<'a>(value: Option<f64>) -> Metrics<'a> {
-    Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
+    Box::new(value.into_iter().map(|value| Metric { function: None, labels: Vec::new(), value: Value::Number(value) }))
 }

@@ -1,138 +1,191 @@
 //! Common parts of the two text formats: sample lines, labels, numbers.
 
-use std::fmt::{self, Display, Write as _};
+use std::borrow::Cow;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use super::digits;
 use super::family::{Metric, Value};
+use crate::base::plain::is_plain;
 use crate::export::safe;
-use crate::snapshot::Exemplar;
+use crate::histogram::{Histogram, Scale};
+use crate::snapshot::{Exemplar, Figures};
 
 /// Writes the sample lines of metrics.
-// PERF: of a histogram there are dozens, so what they have in common is formatted once, and they
-// are written as one text. All of these are used again for the next metric.
-#[derive(Default)]
+// PERF: of a histogram there are dozens, so what they have in common is formatted once. All of
+// these are used again for the next metric.
+#[derive(Debug, Default)]
 pub(super) struct Lines {
-    text: String,
-    name: String,
+    name: Vec<u8>,
     /// In braces, or empty.
-    labels: String,
+    labels: Vec<u8>,
     /// Of a histogram: the beginning of the line of a bucket, up to its `le`.
-    bucket: String,
+    bucket: Vec<u8>,
+    counts: Vec<u64>,
 }
 
 impl Lines {
-    /// The lines of one metric.
+    /// The lines of metrics of one name.
     pub(super) fn write(
         &mut self,
-        to: &mut dyn Write,
+        to: &mut Vec<u8>,
         name: &str,
-        metric: &Metric<'_>,
+        metrics: &mut dyn Iterator<Item = Metric<'_>>,
         with_exemplars: bool,
     ) -> io::Result<()> {
-        self.text.clear();
-        self.labels.clear();
-        name.clone_into(&mut self.name);
-        // Writing to a string does not fail.
-        let _ = write!(self.labels, "{}", Labels(&metric.labels));
-        let _ = self.metric(metric, with_exemplars);
-        to.write_all(self.text.as_bytes())
+        self.name.clear();
+        self.name.extend_from_slice(name.as_bytes());
+        for metric in metrics {
+            self.labels.clear();
+            labels(&mut self.labels, metric.function, &metric.labels)?;
+            self.metric(to, &metric, with_exemplars)?;
+        }
+        Ok(())
     }
 
-    fn metric(&mut self, metric: &Metric<'_>, with_exemplars: bool) -> fmt::Result {
+    fn metric(&mut self, to: &mut Vec<u8>, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
         match &metric.value {
-            Value::Number(value) => self.plain("", Number(*value)),
+            Value::Number(value) => self.number(to, b"", *value),
             Value::Distribution { histogram, sum, exemplars } => {
-                self.begin_buckets();
-                let per_unit = histogram.scale().per_unit() as f64;
-                let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
-                let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
-                let infinite = std::iter::once((u64::MAX, "+Inf", count));
-                let finite =
-                    bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
-                for (bound, le, count) in finite.chain(infinite) {
-                    self.bucket(le, count)?;
-                    // Exemplars are sorted. Of two in the same bucket the later one is written.
-                    let mut newest = None;
-                    while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
-                        newest = Some(exemplar);
-                    }
-                    if let Some(exemplar) = newest {
-                        write!(self.text, " # {}", Reference { exemplar, per_unit })?;
-                    }
-                    self.text.push('\n');
-                }
-                self.sum_and_count(*sum, count)
+                self.distribution(to, histogram, *sum, if with_exemplars { exemplars } else { &[] })?;
             }
-            Value::Buckets { buckets, sum, count } => self.classic(buckets, *sum, *count),
-            Value::Measured { buckets, sum, count, .. } => self.classic(buckets, *sum, *count),
+            Value::Buckets { buckets, sum, count } => self.classic(to, buckets, *sum, *count),
+            Value::Measured { buckets, sum, count, .. } => self.classic(to, buckets, *sum, *count),
             Value::Quantiles { quantiles, sum, count } => {
                 for (quantile, value) in quantiles {
-                    let (name, open) = (&self.name, before(&self.labels, "quantile"));
-                    writeln!(self.text, "{name}{open}{}\"}} {}", bound_label(*quantile), Number(*value))?;
+                    to.extend_from_slice(&self.name);
+                    before(to, &self.labels, b"quantile");
+                    to.extend_from_slice(bound_label(*quantile).as_bytes());
+                    to.extend_from_slice(b"\"} ");
+                    digits::float(to, *value);
+                    to.push(b'\n');
                 }
-                self.sum_and_count(*sum, *count)
+                self.sum_and_count(to, *sum, *count);
             }
         }
+        Ok(())
     }
 
-    fn classic(&mut self, buckets: &[(f64, u64)], sum: f64, count: u64) -> fmt::Result {
+    fn distribution(
+        &mut self,
+        to: &mut Vec<u8>,
+        histogram: &Histogram,
+        sum: f64,
+        exemplars: &[Exemplar],
+    ) -> io::Result<()> {
+        self.begin_buckets();
+        let scale = histogram.scale();
+        let mut counts = std::mem::take(&mut self.counts);
+        histogram.classic_counts(&mut counts);
+        let mut exemplars = exemplars.iter().peekable();
+        let infinite = std::iter::once(&(u64::MAX, "+Inf"));
+        for ((bound, le), count) in scale.classic_bounds().iter().chain(infinite).zip(&counts) {
+            self.bucket(to, le, *count);
+            // Exemplars are sorted. Of two in the same bucket the later one is written.
+            let mut newest = None;
+            while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= *bound) {
+                newest = Some(exemplar);
+            }
+            if let Some(exemplar) = newest {
+                reference(to, exemplar, scale)?;
+            }
+            to.push(b'\n');
+        }
+        self.sum_and_count(to, sum, counts.last().copied().unwrap_or(0));
+        self.counts = counts;
+        Ok(())
+    }
+
+    fn classic(&mut self, to: &mut Vec<u8>, buckets: &[(f64, u64)], sum: f64, count: u64) {
         self.begin_buckets();
         for (bound, count) in buckets {
-            self.bucket(&bound_label(*bound), *count)?;
-            self.text.push('\n');
+            self.bucket(to, &bound_label(*bound), *count);
+            to.push(b'\n');
         }
-        self.bucket("+Inf", count)?;
-        self.text.push('\n');
-        self.sum_and_count(sum, count)
+        self.bucket(to, "+Inf", count);
+        to.push(b'\n');
+        self.sum_and_count(to, sum, count);
     }
 
     fn begin_buckets(&mut self) {
         self.bucket.clear();
-        for part in [&self.name, "_bucket", &before(&self.labels, "le")] {
-            self.bucket.push_str(part);
-        }
+        self.bucket.extend_from_slice(&self.name);
+        self.bucket.extend_from_slice(b"_bucket");
+        before(&mut self.bucket, &self.labels, b"le");
     }
 
     /// Without the end of the line.
-    fn bucket(&mut self, le: &str, count: u64) -> fmt::Result {
-        self.text.push_str(&self.bucket);
-        self.text.push_str(le);
-        self.text.push_str("\"} ");
-        write!(self.text, "{count}")
-    }
-
-    fn sum_and_count(&mut self, sum: f64, count: u64) -> fmt::Result {
-        self.plain("_sum", Number(sum))?;
-        self.plain("_count", count)
-    }
-
-    fn plain(&mut self, suffix: &str, value: impl Display) -> fmt::Result {
-        for part in [&self.name, suffix, &self.labels] {
-            self.text.push_str(part);
+    fn bucket(&self, to: &mut Vec<u8>, le: &str, count: u64) {
+        for part in [&self.bucket, le.as_bytes(), b"\"} "] {
+            to.extend_from_slice(part);
         }
-        writeln!(self.text, " {value}")
+        digits::whole(to, count);
+    }
+
+    fn sum_and_count(&self, to: &mut Vec<u8>, sum: f64, count: u64) {
+        self.number(to, b"_sum", sum);
+        self.begin(to, b"_count");
+        digits::whole(to, count);
+        to.push(b'\n');
+    }
+
+    fn number(&self, to: &mut Vec<u8>, suffix: &[u8], value: f64) {
+        self.begin(to, suffix);
+        digits::float(to, value);
+        to.push(b'\n');
+    }
+
+    /// A line, up to its value.
+    fn begin(&self, to: &mut Vec<u8>, suffix: &[u8]) {
+        for part in [&self.name, suffix, &self.labels, b" "] {
+            to.extend_from_slice(part);
+        }
     }
 }
 
 /// These labels and a further one, up to its value.
-fn before(labels: &str, name: &str) -> String {
-    match labels.strip_suffix('}') {
-        Some(open) => format!("{open},{name}=\""),
-        None => format!("{{{name}=\""),
+fn before(to: &mut Vec<u8>, labels: &[u8], name: &[u8]) {
+    match labels.strip_suffix(b"}") {
+        Some(open) => {
+            to.extend_from_slice(open);
+            to.push(b',');
+        }
+        None => to.push(b'{'),
     }
+    to.extend_from_slice(name);
+    to.extend_from_slice(b"=\"");
 }
 
-struct Labels<'a>(&'a [(&'a str, std::borrow::Cow<'a, str>)]);
-
-impl Display for Labels<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut before = '{';
-        for (name, value) in self.0 {
-            write!(f, "{before}{name}=\"{}\"", Escaped { text: value, quotes: true })?;
-            before = ',';
+/// Labels in braces; nothing if there are none.
+fn labels(to: &mut Vec<u8>, function: Option<&Figures<'_>>, labels: &[(&str, Cow<'_, str>)]) -> io::Result<()> {
+    let mut before = b'{';
+    if let Some(Figures { name, module, is_plain, .. }) = function {
+        // PERF: the names of functions are in nearly all lines.
+        let parts: [&[u8]; 5] = [b"{function=\"", name.as_bytes(), b"\",module=\"", module.as_bytes(), b"\""];
+        if *is_plain {
+            parts.into_iter().for_each(|part| to.extend_from_slice(part));
+        } else {
+            let escaped = |text| Escaped { text, quotes: true };
+            write!(to, "{{function=\"{}\",module=\"{}\"", escaped(name), escaped(module))?;
         }
-        if before == ',' { f.write_str("}") } else { Ok(()) }
+        before = b',';
     }
+    for (name, value) in labels {
+        to.push(before);
+        to.extend_from_slice(name.as_bytes());
+        to.extend_from_slice(b"=\"");
+        if is_plain(value) {
+            to.extend_from_slice(value.as_bytes());
+        } else {
+            write!(to, "{}", Escaped { text: value, quotes: true })?;
+        }
+        to.push(b'"');
+        before = b',';
+    }
+    if before == b',' {
+        to.push(b'}');
+    }
+    Ok(())
 }
 
 /// A label's value, or a help text, with the escapes of the format.
@@ -159,22 +212,19 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// An exemplar, as written after the `#`.
-struct Reference<'a> {
-    exemplar: &'a Exemplar,
-    per_unit: f64,
-}
-
-impl Display for Reference<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Exemplar { value_ns, at_unix_ns, .. } = self.exemplar;
-        let labels: Vec<(&str, std::borrow::Cow<'_, str>)> =
-            exemplar_labels(self.exemplar).map(|(name, value)| (name, value.into())).collect();
-        let labels = Labels(&labels).to_string();
-        let labels = if labels.is_empty() { "{}" } else { &labels };
-        let (seconds, ms) = (at_unix_ns / 1_000_000_000, at_unix_ns / 1_000_000 % 1_000);
-        write!(f, "{labels} {} {seconds}.{ms:03}", Number(*value_ns as f64 / self.per_unit))
+/// An exemplar, at the end of its line.
+fn reference(to: &mut Vec<u8>, exemplar: &Exemplar, scale: Scale) -> io::Result<()> {
+    let of_trace: Vec<(&str, Cow<'_, str>)> =
+        exemplar_labels(exemplar).map(|(name, value)| (name, value.into())).collect();
+    to.extend_from_slice(b" # ");
+    match of_trace.as_slice() {
+        [] => to.extend_from_slice(b"{}"),
+        some => labels(to, None, some)?,
     }
+    to.push(b' ');
+    digits::float(to, exemplar.value_ns as f64 / scale.per_unit() as f64);
+    let at = exemplar.at_unix_ns;
+    write!(to, " {}.{:03}", at / 1_000_000_000, at / 1_000_000 % 1_000)
 }
 
 /// The maximum number of characters of all names and values together.
@@ -193,26 +243,14 @@ pub(super) fn exemplar_labels(exemplar: &Exemplar) -> impl Iterator<Item = (&'st
     )
 }
 
-/// A sample's value, as the formats write it.
-pub(super) struct Number(pub(super) f64);
-
-impl Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            n if n.is_nan() => f.write_str("NaN"),
-            n if n.is_infinite() => f.write_str(if n > 0.0 { "+Inf" } else { "-Inf" }),
-            n if n == 0.0 || (1e-6..1e16).contains(&n.abs()) => write!(f, "{n}"),
-            n => write!(f, "{n:e}"),
-        }
-    }
-}
-
 /// The value of an `le` or `quantile` label, formatted as a Prometheus server formats it when it
 /// derives the label from protobuf. Otherwise the same bucket would be another series in another
 /// format.
 pub(super) fn bound_label(bound: f64) -> String {
     if !bound.is_finite() {
-        return Number(bound).to_string();
+        let mut text = Vec::new();
+        digits::float(&mut text, bound);
+        return String::from_utf8(text).unwrap_or_default();
     }
     let scientific = format!("{bound:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -259,19 +297,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_back_exactly() {
-        for n in [0.0, 1.0, -3.5, 1e-9, 0.1 + 0.2, 123_456_789.123, 1e300, f64::MIN_POSITIVE, 9_007_199_254_740_993.0] {
-            assert_eq!(Number(n).to_string().parse::<f64>().unwrap(), n);
-        }
-        assert_eq!(Number(f64::NAN).to_string(), "NaN");
-        assert_eq!(Number(f64::NEG_INFINITY).to_string(), "-Inf");
-    }
-
-    #[test]
     fn labels_are_escaped() {
-        let labels = [("a", "x\\y\"z\nü".into())];
-        assert_eq!(Labels(&labels).to_string(), "{a=\"x\\\\y\\\"z\\nü\"}");
-        assert_eq!(Labels(&[]).to_string(), "");
+        let text = |function, all: &[_]| {
+            let mut text = Vec::new();
+            labels(&mut text, function, all).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let label = [("a", "x\\y\"z\nü".into())];
+        assert_eq!(text(None, &label), "{a=\"x\\\\y\\\"z\\nü\"}");
+        assert_eq!(text(None, &[]), "");
+        let plain = Figures { name: "f", module: "m::n", is_plain: true, ..Figures::default() };
+        assert_eq!(text(Some(&plain), &label), "{function=\"f\",module=\"m::n\",a=\"x\\\\y\\\"z\\nü\"}");
+        let other = Figures { name: "<T as \"X\">::f", module: "m\n", ..Figures::default() };
+        assert_eq!(text(Some(&other), &[]), "{function=\"<T as \\\"X\\\">::f\",module=\"m\\n\"}");
         assert_eq!(Escaped { text: "say \"\\\"\n", quotes: false }.to_string(), "say \"\\\\\"\\n");
     }
 

@@ -76,13 +76,13 @@ impl<'a> Family<'a> {
             Kind::Histogram => Value::Buckets { buckets: Vec::new(), sum: 0.0, count: 0 },
             Kind::Summary => Value::Quantiles { quantiles: Vec::new(), sum: 0.0, count: 0 },
             _ => {
-                self.metrics.push(Metric { labels, value: Value::Number(value) });
+                self.metrics.push(Metric { function: None, labels, value: Value::Number(value) });
                 return;
             }
         };
         // The lines of one metric are consecutive.
         if self.metrics.last().is_none_or(|last| last.labels != labels) {
-            self.metrics.push(Metric { labels, value: empty });
+            self.metrics.push(Metric { function: None, labels, value: empty });
         }
         match (self.metrics.last_mut().map(|metric| &mut metric.value), part) {
             (Some(Value::Buckets { sum, .. } | Value::Quantiles { sum, .. }), "_sum") => *sum = value,

@@ -38,7 +38,7 @@ impl UserHistogram {
             let labels = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
             let UserSeries { buckets, sum, count, native, .. } = series;
             let value = Value::Measured { buckets, sum: *sum, count: *count, native };
-            Metric { labels: usable(labels, Kind::Histogram), value }
+            Metric { function: None, labels: usable(labels, Kind::Histogram), value }
         });
         is_name(&self.name, true).then(|| Family { head, metrics: metrics.collect() })
     }

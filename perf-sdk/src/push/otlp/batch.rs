@@ -90,7 +90,7 @@ impl Batches {
     pub(super) fn take(&mut self, mut add: impl FnMut(Batch)) -> io::Result<u64> {
         let (user, histograms) = (self.user)();
         self.exposition.expect(&reading::reserved());
-        let (snapshot, functions) = collect::take_late();
+        let (snapshot, functions) = collect::take_late(collect::Detail::Native);
         let taken = snapshot.taken_at_unix_ns;
         let times = Times { since: taken.saturating_sub(snapshot.window_ns), taken };
         let mut pieces = self.exposition.pieces(snapshot, Some(Box::new(functions)), user, histograms);

@@ -190,6 +190,26 @@ impl SiteShard {
         self.bytes.fold_into(&mut parts.bytes);
     }
 
+    /// Whether CPU times and bytes are measured.
+    #[cfg(any(feature = "otlp", feature = "serve"))]
+    pub(crate) fn measures(&self) -> [bool; 2] {
+        [self.has_cpu, self.has_bytes]
+    }
+
+    /// Passes the counts of classic buckets to `each`, not cumulative, and returns the sums: of
+    /// wall times, CPU times and bytes. From any thread.
+    #[cfg(any(feature = "otlp", feature = "serve"))]
+    pub(crate) fn read_classic(&self, mut each: impl FnMut(FunctionPart, usize, u64)) -> [u64; 3] {
+        let both = self.both.read_classic(Scale::Seconds, |bucket, count| {
+            each(FunctionPart::Wall, bucket, count);
+            each(FunctionPart::Cpu, bucket, count);
+        });
+        let wall = self.wall.read_classic(Scale::Seconds, |bucket, count| each(FunctionPart::Wall, bucket, count));
+        let cpu = self.cpu.read_classic(Scale::Seconds, |bucket, count| each(FunctionPart::Cpu, bucket, count));
+        let bytes = self.bytes.read_classic(Scale::Bytes, |bucket, count| each(FunctionPart::Bytes, bucket, count));
+        [both.wrapping_add(wall), both.wrapping_add(cpu), bytes]
+    }
+
     /// As [`fold_into`](Self::fold_into), of one part only.
     pub(crate) fn fold_part_into(&self, part: FunctionPart, to: &mut Histogram) {
         match part {

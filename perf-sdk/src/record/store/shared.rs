@@ -22,6 +22,8 @@ use crate::clock::Wall;
 use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
 use crate::outcome::Outcome;
 use crate::scope::Site;
+#[cfg(any(feature = "otlp", feature = "serve"))]
+use crate::snapshot::FunctionPart;
 
 /// The newest one.
 static NEWEST: AtomicPtr<SharedSite> = AtomicPtr::new(ptr::null_mut());
@@ -167,6 +169,17 @@ impl SharedSite {
             self.sums.each_ref().map(|sum| sum.load(Relaxed));
         let (wall, cpu) = (wall as i64, cpu as i64);
         SharedSums { wall, cpu, allocated_bytes, allocations, freed_bytes, frees, reallocations }
+    }
+
+    /// As [`SiteShard::read_classic`](super::shard::SiteShard::read_classic).
+    #[cfg(any(feature = "otlp", feature = "serve"))]
+    pub(crate) fn read_classic(&self, mut each: impl FnMut(FunctionPart, usize, u64)) -> [u64; 3] {
+        let parts = [
+            (&self.wall, Scale::Seconds, FunctionPart::Wall),
+            (&self.cpu, Scale::Seconds, FunctionPart::Cpu),
+            (&self.bytes, Scale::Bytes, FunctionPart::Bytes),
+        ];
+        parts.map(|(shard, scale, part)| shard.read_classic(scale, |bucket, count| each(part, bucket, count)))
     }
 
     /// The histograms of wall time, CPU time and bytes.

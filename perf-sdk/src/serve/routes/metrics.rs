@@ -52,13 +52,22 @@ pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Re
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
         let exposition = exposition();
         exposition.expect(&reading::reserved());
-        let (snapshot, functions) = collect::take_late();
+        let (snapshot, functions) = collect::take_late(detail(format));
         let pieces = exposition.pieces(snapshot, Some(Box::new(functions)), user, histograms);
-        Ok(reply::ok(format.content_type(), Body::new(Scrape { format, pieces, is_over: false })))
+        Ok(reply::ok(format.content_type(), Body::new(Scrape { format, pieces, last: 0, is_over: false })))
     })
     .await?;
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
+}
+
+/// What is read for a format.
+fn detail(format: Format) -> collect::Detail {
+    match format {
+        Format::Text => collect::Detail::Classic { has_exemplars: false },
+        Format::OpenMetrics => collect::Detail::Classic { has_exemplars: true },
+        Format::Protobuf => collect::Detail::Native,
+    }
 }
 
 /// A body that is written at the speed at which it is read. So only one chunk of a large scrape is
@@ -66,6 +75,8 @@ pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Re
 struct Scrape {
     format: Format,
     pieces: Pieces<Snapshot, String>,
+    /// The number of bytes of the latest piece. The next one has much the same.
+    last: usize,
     is_over: bool,
 }
 
@@ -77,8 +88,11 @@ impl HttpBody for Scrape {
         let this = self.get_mut();
         let mut chunk = Vec::with_capacity(CHUNK);
         let written = record::own_work(|| -> io::Result<()> {
-            while !this.is_over && chunk.len() < CHUNK {
+            // A chunk that grows is copied.
+            while !this.is_over && (chunk.is_empty() || chunk.len() + this.last <= CHUNK) {
+                let before = chunk.len();
                 this.is_over = !this.pieces.write_next(this.format, &mut chunk)?;
+                this.last = chunk.len() - before;
             }
             Ok(())
         });

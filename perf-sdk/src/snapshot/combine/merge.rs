@@ -88,7 +88,7 @@ impl Snapshot {
             ours.basis = ours.basis.plus(theirs.basis);
             ours.live.add(&theirs.live);
         }
-        estimate::reconcile(&mut self.tree, self.cpu_ns);
+        estimate::reconcile(&mut self.tree[..], self.cpu_ns);
         Sums::of(self.functions.len(), &self.tree).add_to(&mut self.functions);
         self.taken_at_unix_ns = self.taken_at_unix_ns.max(other.taken_at_unix_ns);
         self.window_ns = self.window_ns.max(other.window_ns);

@@ -57,7 +57,7 @@ impl Snapshot {
             .collect();
         let mut tree = self.tree_since(earlier);
         let cpu_ns = self.cpu_ns.saturating_sub(earlier.cpu_ns);
-        estimate::reconcile(&mut tree, cpu_ns);
+        estimate::reconcile(&mut tree[..], cpu_ns);
         Sums::of(functions.len(), &tree).add_to(&mut functions);
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));

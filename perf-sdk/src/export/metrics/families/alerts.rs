@@ -33,7 +33,7 @@ fn actions(source: Source<'_>) -> Metrics<'_> {
         let total = &totals[at];
         let labels = [("action", total.action.name()), ("outcome", total.outcome.name())];
         let labels = labels.into_iter().map(|(name, value)| (name, value.into())).collect();
-        Metric { labels, value: Value::Number(total.number as f64) }
+        Metric { function: None, labels, value: Value::Number(total.number as f64) }
     }))
 }
 
@@ -57,7 +57,11 @@ fn alerts(source: Source<'_>) -> Metrics<'_> {
                 ("severity", alert.severity.name()),
             ];
             let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
-            Metric { labels: labels.map(|(name, value)| (name, value.into())).collect(), value: Value::Number(1.0) }
+            Metric {
+                function: None,
+                labels: labels.map(|(name, value)| (name, value.into())).collect(),
+                value: Value::Number(1.0),
+            }
         })
     }))
 }

@@ -37,6 +37,7 @@ fn family<'a>(all: &[&'a Distribution]) -> Family<'a> {
     let unit = if first.name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) { unit } else { "" };
     let (name, help) = (Cow::from(&*first.name), Cow::from(&*first.help));
     let metric = |one: &&'a Distribution| Metric {
+        function: None,
         labels: one.labels.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect(),
         value: Value::Distribution { histogram: &one.histogram, sum: one.histogram.sum_in_base_unit(), exemplars: &[] },
     };

@@ -1,12 +1,10 @@
 //! Metrics of functions.
 
-use std::borrow::Cow;
-
-use crate::export::metrics::family::{Kind, Metric, Value};
+use crate::export::metrics::family::{Distributed, Kind, Metric, Value};
 use crate::export::metrics::floors::Floor;
 use crate::export::metrics::row::{Metrics, Of, Row, Source, seconds};
 use crate::histogram::Histogram;
-use crate::snapshot::{Exemplar, Function, FunctionPart, InstrumentUse};
+use crate::snapshot::{Figures, FunctionPart, InstrumentUse};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -23,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| (f.estimated_calls > 0).then_some(f.estimated_calls as f64)),
+        metrics: |source| per_function(source, |f, _| some(f.rare().estimated_calls)),
     },
     Row {
         name: "function_calls_duration_seconds",
@@ -31,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Histogram,
         of: Of::Functions(FunctionPart::Wall),
-        metrics: |source| distributions(source, |f, floor| Some((&f.wall, seconds(floor.wall_ns))), |f| &f.exemplars),
+        metrics: |source| distributions(source, |_, floor| seconds(floor.wall_ns)),
     },
     Row {
         name: "function_cpu_seconds",
@@ -39,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Histogram,
         of: Of::Functions(FunctionPart::Cpu),
-        metrics: |source| distributions(source, |f, floor| Some((f.cpu.as_ref()?, seconds(floor.cpu_ns))), |_| &[]),
+        metrics: |source| distributions(source, |_, floor| seconds(floor.cpu_ns)),
     },
     Row {
         name: "function_allocated_bytes",
@@ -47,9 +45,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "bytes",
         kind: Kind::Histogram,
         of: Of::Functions(FunctionPart::Bytes),
-        metrics: |source| {
-            distributions(source, |f, _| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
-        },
+        metrics: |source| distributions(source, |bytes, _| bytes.sum_in_base_unit()),
     },
     Row {
         name: "function_calls_concurrent",
@@ -57,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Gauge,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| Some(f.running as f64)),
+        metrics: |source| per_function(source, |f, _| Some(f.rare().running as f64)),
     },
     Row {
         name: "function_self_seconds_total",
@@ -73,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
+        metrics: |source| per_function(source, |f, floor| f.has_cpu.then(|| seconds(floor.self_cpu_ns))),
     },
     Row {
         name: "function_self_error_seconds",
@@ -81,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Gauge,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| Some(seconds(f.exclusive_error_ns))),
+        metrics: |source| per_function(source, |f, _| Some(seconds(f.self_error_ns))),
     },
     Row {
         name: "function_sampled_cpu_seconds_total",
@@ -89,7 +85,9 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| (f.stack_samples > 0).then(|| seconds(f.sampled_cpu_ns))),
+        metrics: |source| {
+            per_function(source, |f, _| (f.rare().stack_samples > 0).then(|| seconds(f.rare().sampled_cpu_ns)))
+        },
     },
     Row {
         name: "function_sampled_cpu_ratio",
@@ -97,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "ratio",
         kind: Kind::Gauge,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, sampled_ratio),
+        metrics: |source| per_function(source, |f, _| f.sampled_cpu_ratio()),
     },
     Row {
         name: "function_lock_contentions_total",
@@ -105,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| waits(f, f.lock_contentions as f64)),
+        metrics: |source| per_function(source, |f, _| waits(f, f.rare().lock_contentions as f64)),
     },
     Row {
         name: "function_lock_wait_seconds_total",
@@ -113,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| waits(f, seconds(f.lock_wait_ns))),
+        metrics: |source| per_function(source, |f, _| waits(f, seconds(f.rare().lock_wait_ns))),
     },
     Row {
         name: "function_instrument_operations_total",
@@ -145,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "seconds",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| f.future.map(|future| seconds(future.idle_ns))),
+        metrics: |source| per_function(source, |f, _| f.is_future.then(|| seconds(f.rare().idle_ns))),
     },
     Row {
         name: "function_allocations_total",
@@ -153,7 +151,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
+        metrics: |source| per_function(source, |f, _| f.has_bytes.then(|| positive(f.allocations))),
     },
     Row {
         name: "function_freed_bytes_total",
@@ -161,7 +159,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "bytes",
         kind: Kind::Counter,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
+        metrics: |source| per_function(source, |f, _| f.has_bytes.then(|| positive(f.freed_bytes))),
     },
     Row {
         name: "function_samples_total",
@@ -187,7 +185,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "bytes",
         kind: Kind::Gauge,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.bytes as f64)),
+        metrics: |source| per_function(source, |f, _| f.has_live.then(|| f.rare().live_bytes as f64)),
     },
     Row {
         name: "function_live_objects",
@@ -195,54 +193,48 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Gauge,
         of: Of::Functions(FunctionPart::Figures),
-        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.objects as f64)),
+        metrics: |source| per_function(source, |f, _| f.has_live.then(|| f.rare().live_objects as f64)),
     },
 ];
 
-fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
-    function.sampled_cpu_ratio()
+fn some(count: u64) -> Option<f64> {
+    (count > 0).then_some(count as f64)
 }
 
 /// A function that never waited has no such metric; that is true of most functions.
-fn waits(function: &Function, value: f64) -> Option<f64> {
-    (function.lock_contentions > 0).then_some(value)
+fn waits(function: &Figures<'_>, value: f64) -> Option<f64> {
+    (function.rare().lock_contentions > 0).then_some(value)
 }
 
 fn positive(n: i64) -> f64 {
     n.max(0) as f64
 }
 
-fn labels(function: &Function) -> Vec<(&'static str, Cow<'_, str>)> {
-    vec![("function", function.name.as_str().into()), ("module", function.module.as_str().into())]
-}
-
 /// One for each function and instrument that it used.
 fn per_instrument<'a>(source: Source<'a>, value: fn(&'a InstrumentUse) -> Option<f64>) -> Metrics<'a> {
     Box::new(source.functions().flat_map(move |(function, _)| {
-        function.instruments.iter().filter_map(move |used| {
-            let mut labels = labels(function);
-            labels.extend([("kind", used.kind.as_str().into()), ("instrument", used.name.as_str().into())]);
-            Some(Metric { labels, value: Value::Number(value(used)?) })
+        function.rare().instruments.iter().filter_map(move |used| {
+            let labels = vec![("kind", used.kind.as_str().into()), ("instrument", used.name.as_str().into())];
+            Some(Metric { function: Some(function), labels, value: Value::Number(value(used)?) })
         })
     }))
 }
 
-fn per_function<'a>(source: Source<'a>, value: fn(&'a Function, &'a Floor) -> Option<f64>) -> Metrics<'a> {
+fn per_function<'a>(source: Source<'a>, value: fn(&'a Figures<'a>, &'a Floor) -> Option<f64>) -> Metrics<'a> {
     Box::new(source.functions().filter_map(move |(function, floor)| {
         let value = Value::Number(value(function, floor)?);
-        Some(Metric { labels: labels(function), value })
+        Some(Metric { function: Some(function), labels: Vec::new(), value })
     }))
 }
 
-fn distributions<'a>(
-    source: Source<'a>,
-    histogram: fn(&'a Function, &'a Floor) -> Option<(&'a Histogram, f64)>,
-    exemplars: fn(&'a Function) -> &'a [Exemplar],
-) -> Metrics<'a> {
-    Box::new(source.functions().filter_map(move |(function, floor)| {
-        let (histogram, sum) = histogram(function, floor)?;
-        let value = Value::Distribution { histogram, sum, exemplars: exemplars(function) };
-        Some(Metric { labels: labels(function), value })
+/// `sum`: in the base unit.
+fn distributions<'a>(source: Source<'a>, sum: fn(&Histogram, &Floor) -> f64) -> Metrics<'a> {
+    let distributions = source.distributions;
+    Box::new(source.functions().zip(distributions).filter_map(move |((function, floor), distribution)| {
+        let Distributed { histogram, exemplars } = *distribution;
+        let histogram = histogram?;
+        let value = Value::Distribution { histogram, sum: sum(histogram, floor), exemplars };
+        Some(Metric { function: Some(function), labels: Vec::new(), value })
     }))
 }
 
@@ -250,19 +242,18 @@ fn distributions<'a>(
 /// function cannot be cancelled.
 fn calls(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.functions().flat_map(|(function, _)| {
-        let calls = function.calls;
-        let may_be_cancelled = function.future.is_some() || calls.cancelled > 0;
+        let rare = function.rare();
+        let may_be_cancelled = function.is_future || rare.cancelled > 0;
         [
-            ("ok", Some(calls.ok)),
-            ("error", Some(calls.error)),
-            ("panic", Some(calls.panic)),
-            ("cancelled", may_be_cancelled.then_some(calls.cancelled)),
+            ("ok", Some(function.ok)),
+            ("error", Some(rare.error)),
+            ("panic", Some(rare.panic)),
+            ("cancelled", may_be_cancelled.then_some(rare.cancelled)),
         ]
         .into_iter()
         .filter_map(move |(result, count)| {
-            let mut labels = labels(function);
-            labels.push(("result", result.into()));
-            Some(Metric { labels, value: Value::Number(count? as f64) })
+            let labels = vec![("result", result.into())];
+            Some(Metric { function: Some(function), labels, value: Value::Number(count? as f64) })
         })
     }))
 }

@@ -21,10 +21,9 @@ fn health(source: Source<'_>) -> Metrics<'_> {
     let is_known = targets.is_some() || (alerts.is_some() && !has_targets);
     let all = is_known.then(|| targets.unwrap_or(1.0) * alerts.unwrap_or(1.0));
     let rows = [("all", all), ("targets", targets), ("alerts", alerts)];
-    Box::new(
-        rows.into_iter()
-            .filter_map(|(of, value)| Some(Metric { labels: vec![("of", of.into())], value: Value::Number(value?) })),
-    )
+    Box::new(rows.into_iter().filter_map(|(of, value)| {
+        Some(Metric { function: None, labels: vec![("of", of.into())], value: Value::Number(value?) })
+    }))
 }
 
 /// `None` if no target can be judged.

@@ -145,7 +145,8 @@ fn heap<'a>(source: Source<'a>, value: fn(&Heap) -> u64) -> Metrics<'a> {
 
 fn heap_state(source: Source<'_>) -> Metrics<'_> {
     let state = &source.snapshot.profiler.heap;
-    let metric = || Metric { labels: vec![("state", state.to_string().into())], value: Value::Number(1.0) };
+    let metric =
+        || Metric { function: None, labels: vec![("state", state.to_string().into())], value: Value::Number(1.0) };
     Box::new((*state != SamplingState::Unknown).then(metric).into_iter())
 }
 
@@ -158,6 +159,7 @@ fn leaks<'a>(source: Source<'a>, is_meant: fn(&LeakFinding) -> bool, value: fn(&
         *sums.entry((&finding.module, &finding.function, watched, verdict)).or_default() += value(finding);
     }
     Box::new(sums.into_iter().map(|((module, function, watched, verdict), sum)| Metric {
+        function: None,
         labels: vec![
             ("function", function.into()),
             ("module", module.into()),
@@ -171,6 +173,7 @@ fn leaks<'a>(source: Source<'a>, is_meant: fn(&LeakFinding) -> bool, value: fn(&
 fn arenas<'a>(source: Source<'a>, value: fn(&ArenaUse) -> f64) -> Metrics<'a> {
     let arenas = source.snapshot.allocator.iter().flat_map(|allocator| &allocator.arenas);
     Box::new(arenas.map(move |arena| Metric {
+        function: None,
         labels: vec![("arena", arena.index.to_string().into())],
         value: Value::Number(value(arena)),
     }))

@@ -112,14 +112,14 @@ pub(super) const ROWS: &[Row] = &[
             Box::new(account.into_iter().map(|account| {
                 let sum = account.pauses.sum_in_base_unit();
                 let value = Value::Distribution { histogram: &account.pauses, sum, exemplars: &[] };
-                Metric { labels: Vec::new(), value }
+                Metric { function: None, labels: Vec::new(), value }
             }))
         },
     },
 ];
 
 fn named<'a>(label: &'static str, name: &'a str, value: f64) -> Metric<'a> {
-    Metric { labels: vec![(label, name.into())], value: Value::Number(value) }
+    Metric { function: None, labels: vec![(label, name.into())], value: Value::Number(value) }
 }
 
 fn arenas<'a>(source: Source<'a>, value: fn(&ArenaAccount) -> Option<u64>) -> Metrics<'a> {
@@ -151,6 +151,7 @@ fn discarded(source: Source<'_>) -> Metrics<'_> {
             ("trimmed", pool.trimmed),
         ];
         reasons.into_iter().map(|(reason, count)| Metric {
+            function: None,
             labels: vec![("pool", pool.name.as_str().into()), ("reason", reason.into())],
             value: Value::Number(count as f64),
         })
@@ -165,6 +166,6 @@ fn oldest(source: Source<'_>) -> Metrics<'_> {
             ("function", function.as_str().into()),
             ("module", module.as_str().into()),
         ];
-        Metric { labels, value: Value::Number(*age_ns as f64 / 1e9) }
+        Metric { function: None, labels, value: Value::Number(*age_ns as f64 / 1e9) }
     }))
 }

@@ -169,6 +169,7 @@ pub(super) const ROWS: &[Row] = &[
 
 fn absent(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.snapshot.absent_readings.iter().map(|absent| Metric {
+        function: None,
         labels: vec![("what", (&*absent.what).into()), ("why", (&*absent.why).into())],
         value: Value::Number(1.0),
     }))
@@ -178,7 +179,11 @@ fn overhead(source: Source<'_>) -> Metrics<'_> {
     let parts = &source.snapshot.profiler.overhead_parts;
     let recording = parts.is_empty().then_some(("recording", source.overhead_ns));
     let parts = parts.iter().map(|(name, ns)| (name.as_str(), *ns)).chain(recording);
-    Box::new(parts.map(|(name, ns)| Metric { labels: vec![("part", name.into())], value: Value::Number(seconds(ns)) }))
+    Box::new(parts.map(|(name, ns)| Metric {
+        function: None,
+        labels: vec![("part", name.into())],
+        value: Value::Number(seconds(ns)),
+    }))
 }
 
 fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
@@ -187,6 +192,7 @@ fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
 
 fn dropped(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.snapshot.profiler.dropped.iter().map(|(reason, count)| Metric {
+        function: None,
         labels: vec![("reason", reason.as_str().into())],
         value: Value::Number(*count as f64),
     }))
@@ -200,6 +206,7 @@ fn delivered(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<
     let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| is_meant(delivery.by));
     Box::new(deliveries.flat_map(|delivery| {
         [("ok", delivery.ok), ("failed", delivery.failed)].map(|(result, count)| Metric {
+            function: None,
             labels: vec![("result", result.into()), ("to", delivery.to.as_str().into())],
             value: Value::Number(count as f64),
         })
@@ -209,6 +216,7 @@ fn delivered(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<
 fn waiting(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<'_> {
     let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| is_meant(delivery.by));
     Box::new(deliveries.map(|delivery| Metric {
+        function: None,
         labels: vec![("to", delivery.to.as_str().into())],
         value: Value::Number(delivery.waiting as f64),
     }))
@@ -216,6 +224,7 @@ fn waiting(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<'_
 
 fn counting(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.snapshot.profiler.counted.iter().map(|counted| Metric {
+        function: None,
         labels: vec![("function", counted.name.as_str().into()), ("module", counted.module.as_str().into())],
         value: Value::Number(counted.share),
     }))
@@ -225,7 +234,7 @@ fn cpu_clock(source: Source<'_>) -> Metrics<'_> {
     let engine = source.snapshot.profiler.cpu_clock.as_str();
     Box::new(
         (!engine.is_empty())
-            .then(|| Metric { labels: vec![("engine", engine.into())], value: Value::Number(1.0) })
+            .then(|| Metric { function: None, labels: vec![("engine", engine.into())], value: Value::Number(1.0) })
             .into_iter(),
     )
 }

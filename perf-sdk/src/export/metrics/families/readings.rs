@@ -40,6 +40,7 @@ fn family<'a>(readings: &[&'a Reading]) -> Family<'a> {
     };
     let (name, help) = (Cow::from(&*first.name), Cow::from(&*first.help));
     let metric = |reading: &&'a Reading| Metric {
+        function: None,
         labels: reading.labels.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect(),
         value: Value::Number(reading.value),
     };

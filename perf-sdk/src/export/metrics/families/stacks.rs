@@ -67,6 +67,7 @@ pub(super) const ROWS: &[Row] = &[
         of: Of::Process,
         metrics: |source| {
             let engines = source.snapshot.stacks.iter().map(|stacks| Metric {
+                function: None,
                 labels: vec![("engine", stacks.engine.as_str().into())],
                 value: Value::Number(1.0),
             });
@@ -85,10 +86,9 @@ fn labelled<'a>(
     values: fn(&StackSampling) -> Vec<(&'static str, u64)>,
 ) -> Metrics<'a> {
     let values = source.snapshot.stacks.as_ref().map(values).unwrap_or_default();
-    Box::new(
-        values.into_iter().map(move |(name, value)| Metric {
-            labels: vec![(label, name.into())],
-            value: Value::Number(value as f64),
-        }),
-    )
+    Box::new(values.into_iter().map(move |(name, value)| Metric {
+        function: None,
+        labels: vec![(label, name.into())],
+        value: Value::Number(value as f64),
+    }))
 }

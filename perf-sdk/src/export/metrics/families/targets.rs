@@ -42,7 +42,11 @@ fn targets(source: Source<'_>) -> impl Iterator<Item = &TargetState> {
 
 fn metric<'a>(target: &'a TargetState, label: Option<(&'static str, &'static str)>, value: f64) -> Metric<'a> {
     let labels = [("target", target.name.as_str())].into_iter().chain(label);
-    Metric { labels: labels.map(|(name, value)| (name, value.into())).collect(), value: Value::Number(value) }
+    Metric {
+        function: None,
+        labels: labels.map(|(name, value)| (name, value.into())).collect(),
+        value: Value::Number(value),
+    }
 }
 
 fn status(source: Source<'_>) -> Metrics<'_> {

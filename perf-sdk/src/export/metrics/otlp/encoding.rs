@@ -73,7 +73,7 @@ impl<'a> Otlp<'a> {
     fn of(&mut self, named: &Named<'_>, metric: &Metric<'_>, now: Before) -> Option<(Before, u64)> {
         let since = self.times.since;
         let Some(deltas) = &mut self.deltas else { return Some((now, since)) };
-        let key = deltas.key(&named.name, metric.labels.iter().map(|(name, value)| (*name, &**value)));
+        let key = deltas.key(&named.name, metric.all_labels());
         match deltas.since(key, &now) {
             Since::Latest(difference) => {
                 let since = difference.at_unix_ns;
@@ -276,7 +276,7 @@ fn join(latest: &mut Data, more: Data) -> Option<Data> {
 }
 
 fn attributes(named: &Named<'_>, metric: &Metric<'_>) -> Vec<KeyValue> {
-    metric.labels.iter().map(|(name, value)| text(named.attribute(name), &safe::label(value))).collect()
+    metric.all_labels().map(|(name, value)| text(named.attribute(name), &safe::label(value))).collect()
 }
 
 pub(super) fn text(key: &str, value: &str) -> KeyValue {
