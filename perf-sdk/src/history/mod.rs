@@ -49,7 +49,9 @@ pub(crate) use answers::{Answer, Coverage};
 pub(crate) use columns::columns;
 pub(crate) use file::FileCounts;
 pub(crate) use functions::Pace;
-pub(crate) use identity::{FunctionId, OwnedId};
+pub(crate) use identity::FunctionId;
+#[cfg(feature = "serve")]
+pub(crate) use identity::OwnedId;
 pub(crate) use marks::LONGEST_MARK;
 #[cfg(feature = "serve")]
 pub(crate) use marks::Mark;

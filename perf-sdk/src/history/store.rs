@@ -337,6 +337,7 @@ impl History {
     }
 
     /// A series of [`FUNCTION_SERIES`], of one function.
+    #[cfg(any(feature = "serve", test))]
     pub(crate) fn find_of(&self, series: &str, function: FunctionId<'_>) -> Option<SeriesId> {
         self.table.find(series, function.labels())
     }
@@ -408,6 +409,7 @@ impl History {
     }
 
     /// The distribution of a function's calls that ended in a window.
+    #[cfg(any(feature = "serve", test))]
     pub(crate) fn times(&self, function: FunctionId<'_>, window: (u32, u32)) -> Answer<Histogram> {
         self.times_from(0, function, window)
     }
@@ -418,6 +420,7 @@ impl History {
         self.times_from(super::levels::TIMES_MINUTES, function, window)
     }
 
+    #[cfg(any(feature = "serve", test))]
     fn times_from(&self, finest: usize, function: FunctionId<'_>, window: (u32, u32)) -> Answer<Histogram> {
         let mut sum = Times::default();
         let known = self.functions.visit(&self.table, function, window, finest, |start, seconds, cells| {
@@ -463,6 +466,7 @@ struct Times {
 }
 
 impl Times {
+    #[cfg(any(feature = "serve", test))]
     fn add(&mut self, start: u32, seconds: u32, cells: &[u8]) {
         self.coverage.add(start, seconds, seconds);
         add_cells(&mut self.histogram, cells);

@@ -69,7 +69,7 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
     assert!(said.status == Some(0) && said.out.contains("search") && said.out.contains("answer"), "{said:?}");
     // The answer is the first line, also of a part of a name.
     let said = ask(&["history", "earc", place, "--of", "calls"]);
-    assert!(said.status == Some(0) && said.out.starts_with("calls of search is "), "{said:?}");
+    assert!(said.status == Some(0) && said.out.starts_with("calls of search "), "{said:?}");
     let said = ask(&["history", "search", "answer"]);
     assert!(said.status == Some(2) && said.err.contains("search and answer are two functions"), "{said:?}");
     let names = ask(&["history", "--list", "--json", place]).json();

@@ -1,10 +1,13 @@
 //! A table: texts on the left, numbers on the right. On a terminal its lines are as long as this is
-//! wide, and long texts lose their middle; elsewhere texts are whole.
+//! wide: long texts lose their middle, and where that is not enough, the widest numbers are left
+//! out. Elsewhere texts are whole.
 
 use crate::paint::{Paint, safe};
 
 /// Characters of a text that are left on the narrowest terminal.
-const LEAST: usize = 16;
+const LEAST: usize = 28;
+/// Columns of numbers that are left.
+const LEAST_NUMBERS: usize = 3;
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -39,9 +42,9 @@ impl Grid {
         let is_shown = |at: &usize| {
             self.rows.is_empty() || self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| cell != "–"))
         };
-        let columns: Vec<usize> = (0..self.head.len()).filter(is_shown).collect();
+        let mut columns: Vec<usize> = (0..self.head.len()).filter(is_shown).collect();
         if let Some(most) = paint.width() {
-            self.narrow(&columns, &mut widths, most);
+            self.narrow(&mut columns, &mut widths, most);
         }
         let line = |cells: &dyn Fn(usize) -> String| {
             let padded = columns.iter().map(|at| {
@@ -59,13 +62,17 @@ impl Grid {
         shown
     }
 
-    /// Takes from the widest texts what is too much.
-    fn narrow(&self, columns: &[usize], widths: &mut [usize], most: usize) {
-        loop {
-            let all: usize = columns.iter().map(|at| widths[*at] + GAP).sum();
-            let widest = columns.iter().copied().filter(|at| *at < self.texts).max_by_key(|at| widths[*at]);
-            match widest {
-                Some(widest) if all > most + GAP && widths[widest] > LEAST => widths[widest] -= 1,
+    /// Takes from the widest texts what is too much, then the widest numbers.
+    fn narrow(&self, columns: &mut Vec<usize>, widths: &mut [usize], most: usize) {
+        while columns.iter().map(|at| widths[*at] + GAP).sum::<usize>() > most + GAP {
+            let widest = |are_texts: bool| {
+                let of_kind = columns.iter().copied().filter(|at| (*at < self.texts) == are_texts);
+                of_kind.max_by_key(|at| widths[*at])
+            };
+            let numbers = columns.iter().filter(|at| **at >= self.texts).count();
+            match (widest(true), widest(false)) {
+                (Some(text), _) if widths[text] > LEAST => widths[text] -= 1,
+                (_, Some(number)) if numbers > LEAST_NUMBERS => columns.retain(|at| *at != number),
                 _ => return,
             }
         }
@@ -113,6 +120,11 @@ mod tests {
             let lines: Vec<usize> = grid.shown(paint).lines().map(|line| line.chars().count()).collect();
             lines[1]
         };
-        assert_eq!([Paint::off(), Paint::of_width(80), Paint::of_width(20)].map(lengths), [119, 80, 2 * 16 + 9]);
+        assert_eq!([Paint::off(), Paint::of_width(80), Paint::of_width(20)].map(lengths), [119, 80, 28 + 20 + 9]);
+        let mut grid = Grid::new(&["name", "a", "b", "interval", "c"], 1);
+        grid.row(["n".repeat(40), "1".into(), "2".into(), "1000 to 2000".into(), "3".into()].map(Some));
+        let shown = grid.shown(Paint::of_width(45));
+        assert!(!shown.contains("interval") && shown.lines().all(|line| line.chars().count() <= 45), "{shown}");
+        assert!(grid.shown(Paint::of_width(60)).contains("1000 to 2000"));
     }
 }

@@ -127,8 +127,8 @@ fn headline(found: &History, titles: &[String]) -> String {
         found.series.iter().zip(titles).filter_map(|(series, title)| Some((series, title, series.since?))).collect();
     let Some((series, title, since)) = changed.first() else {
         return match titles {
-            [only] if found.matching == 1 => format!("{only} is at one level since {from}"),
-            _ => format!("none of {} series changed its level since {from}", found.matching),
+            [only] if found.matching == 1 => format!("{only} has no clear change of its level since {from}"),
+            _ => format!("none of {} series has a clear change of its level since {from}", found.matching),
         };
     };
     let value = |value: f64| reading(value, &series.unit, series.is_rate);
@@ -209,8 +209,10 @@ mod tests {
         assert_eq!(said, expected);
         let unsure = of(vec![series(Some(Since { is_sure: false, direction: "down", ..since }))]);
         assert!(unsure.contains("is down since") && unsure.ends_with("; not sure"), "{unsure}");
-        assert!(of(vec![series(None)]).starts_with("p99 of f0 is at one level since "));
-        assert!(of(vec![series(None), series(None)]).starts_with("none of 2 series changed its level since "));
+        assert!(of(vec![series(None)]).starts_with("p99 of f0 has no clear change of its level since "));
+        assert!(
+            of(vec![series(None), series(None)]).starts_with("none of 2 series has a clear change of its level since ")
+        );
     }
 
     #[test]

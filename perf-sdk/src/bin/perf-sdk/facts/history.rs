@@ -351,7 +351,11 @@ pub(crate) fn short_titles<'a>(
     }
     let shown = |(name, labels): (&'a str, &'a BTreeMap<String, String>)| {
         let short = SHORT.iter().find(|(_, known)| *known == name);
-        let (Some((short, _)), Some(function)) = (short, function_of(labels)) else { return title(name, labels) };
+        let Some((short, _)) = short else { return title(name, labels) };
+        if labels.is_empty() {
+            return (*short).to_owned();
+        }
+        let Some(function) = function_of(labels) else { return title(name, labels) };
         let is_alone = of_function.get(&(name, function)).is_none_or(|number| *number < 2);
         match labels.get("module").filter(|_| !is_alone) {
             Some(module) => format!("{short} of {module}::{function}"),
@@ -450,9 +454,10 @@ mod tests {
             ("function_p99_seconds", labels(&[("function", "run"), ("module", "b")])),
             ("function_p50_seconds", labels(&[("function", "run"), ("module", "b")])),
             ("queue_depth", labels(&[("queue", "q")])),
+            ("process_resident_memory_bytes", labels(&[])),
         ];
         let shown = short_titles(all.iter().map(|(name, labels)| (*name, labels)));
-        assert_eq!(shown, ["p99 of a::run", "p99 of b::run", "p50 of run", "queue_depth{queue=\"q\"}"]);
+        assert_eq!(shown, ["p99 of a::run", "p99 of b::run", "p50 of run", "queue_depth{queue=\"q\"}", "memory"]);
         assert_eq!(exactly("x", &all[0].1), "x*{function=\"run\",module=\"a\"}");
     }
 
