@@ -48,8 +48,8 @@ impl Coverage {
         self.seconds += covered;
     }
 
-    /// What two answers are of together, if each is of a part of what is asked for: of the longer one
-    /// where both are of the same time.
+    /// What two answers are of together, if each is of a part of what is asked for: of the longer
+    /// one where both are of the same time.
     pub(crate) fn with(self, other: Self) -> Self {
         match (self.seconds, other.seconds) {
             (0, _) => other,

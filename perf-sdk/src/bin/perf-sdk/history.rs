@@ -31,8 +31,8 @@ pub(crate) struct Arguments {
     of: Vec<String>,
     #[command(flatten)]
     access: Access,
-    /// p50, p95, p99, calls, errors, self, self_cpu, allocated, live; cpu, memory; or names of series such as
-    /// 'cache_*{cache="results"}'
+    /// p50, p95, p99, calls, errors, self, self_cpu, allocated, live; cpu, memory; or names of
+    /// series such as 'cache_*{cache="results"}'
     #[arg(long = "of", value_name = "NAMES", default_value = "p99")]
     names: String,
     /// The function, if NAMES is one of functions
