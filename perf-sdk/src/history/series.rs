@@ -266,6 +266,7 @@ impl SeriesTable {
     }
 
     /// The series of this name and these labels. If its unit was changed, the latest one.
+    #[cfg(any(feature = "serve", test))]
     pub(super) fn find<'a, 'b>(
         &self,
         name: &str,
