@@ -301,7 +301,7 @@ impl Governor {
     /// Publishes what recording took lately, this evaluation included.
     fn publish(&mut self, spent: &Spent) {
         let sum = self.lately.add(spent);
-        let share = |ns: f64| (ns / sum.process_ns).min(1.0);
+        let share = |ns: f64| (ns / sum.process_ns.max(1.0)).min(1.0);
         let budget = Budget {
             allowed: share(sum.budget_ns),
             achieved: share(sum.sum_ns()),
