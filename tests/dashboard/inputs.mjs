@@ -180,6 +180,7 @@ step("heads sort, and say so", async (page) => {
   await page.keyboard.press("Enter");
   await until(page, () => document.querySelector("th[data-column=name]").getAttribute("aria-sort") === "ascending");
   await head("self").click();
+  await until(page, () => document.querySelector("th[data-column=self]").getAttribute("aria-sort") === "descending");
 });
 
 step("focus and scroll position survive an update", async (page) => {
