@@ -83,9 +83,29 @@ impl Known {
 /// Between two ranges of time.
 pub(crate) fn between(client: &Client, names: &str, was: Range, now: Range) -> Result<Changes, Failure> {
     let step = was.seconds().min(now.seconds()).div_ceil(STEPS).max(1);
+    let mut all = vec![both(client, names, was, now, step)?];
+    let parts = parts(names);
+    // What is kept in longer steps only does not make the steps of all names longer.
+    if all[0].0.step > step && parts.len() > 1 {
+        all = parts.into_iter().map(|part| both(client, part, was, now, step)).collect::<Result<_, _>>()?;
+    }
+    let step_seconds = all.iter().map(|(a, _)| a.step).min().unwrap_or(step);
+    let (mut a, mut b) = (Side::new(), Side::new());
+    for (part_a, part_b) in all {
+        a.extend(side(&part_a, None));
+        b.extend(side(&part_b, None));
+    }
+    let compare = |a: &Known, b: &Known| {
+        let [a, b] = [a, b].map(|side| Mean::of_steps(&side.values()));
+        a.zip(b).map(|(a, b)| Difference::between(&a, &b))
+    };
+    Ok(Changes { a: was.to_string(), b: now.to_string(), step_seconds, ..compared(&a, &b, compare) })
+}
+
+/// Of two ranges, in the same steps: if one of them is kept in longer steps only, in these.
+fn both(client: &Client, names: &str, was: Range, now: Range, step: u64) -> Result<(Columns, Columns), Failure> {
     let a = history::columns_of(client, names, Of::Range(was), step)?;
     let b = history::columns_of(client, names, Of::Range(now), step)?;
-    // Of a time that is kept in longer steps only, both have these.
     let longest = a.step.max(b.step);
     let again = |columns: Columns, range| {
         if columns.step == longest {
@@ -94,13 +114,22 @@ pub(crate) fn between(client: &Client, names: &str, was: Range, now: Range) -> R
             history::columns_of(client, names, Of::Range(range), longest)
         }
     };
-    let (a, b) = (again(a, was)?, again(b, now)?);
-    let compare = |a: &Known, b: &Known| {
-        let [a, b] = [a, b].map(|side| Mean::of_steps(&side.values()));
-        a.zip(b).map(|(a, b)| Difference::between(&a, &b))
-    };
-    let changes = compared(&side(&a, None), &side(&b, None), compare);
-    Ok(Changes { a: was.to_string(), b: now.to_string(), step_seconds: longest, ..changes })
+    Ok((again(a, was)?, again(b, now)?))
+}
+
+/// The names of a list, whose labels may have commas too.
+fn parts(names: &str) -> Vec<&str> {
+    let (mut depth, mut is_quoted) = (0, false);
+    let parts = names.split(|c| {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '{' if !is_quoted => depth += 1,
+            '}' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0 && !is_quoted
+    });
+    parts.filter(|part| !part.trim().is_empty()).collect()
 }
 
 /// Between two values of a label, step by step of the same time.
@@ -246,6 +275,13 @@ mod tests {
 
     fn wave(level: f64) -> Vec<Option<f64>> {
         (0..30).map(|at| Some(level + [0.0, 0.1, -0.1][at % 3])).collect()
+    }
+
+    #[test]
+    fn names_are_asked_for_one_by_one_where_their_steps_differ() {
+        assert_eq!(parts("a_*,b{x=\"1,}2\",y=\"*\"}, c"), ["a_*", "b{x=\"1,}2\",y=\"*\"}", " c"]);
+        assert_eq!(parts("one"), ["one"]);
+        assert!(parts(USUAL_NAMES).len() > 10);
     }
 
     #[test]
