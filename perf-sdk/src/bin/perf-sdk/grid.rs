@@ -80,7 +80,7 @@ impl Grid {
 }
 
 /// A text with an ellipsis in its middle if it is longer: both ends tell names apart.
-fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {
         return text.to_owned();
@@ -88,14 +88,6 @@ fn shortened(text: &str, most: usize) -> String {
     let kept = most.saturating_sub(1);
     let (begin, end) = (kept - kept / 2, kept / 2);
     text.chars().take(begin).chain(['…']).chain(text.chars().skip(length - end)).collect()
-}
-
-/// The begin of a text, with an ellipsis if it is longer.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -108,7 +100,6 @@ mod tests {
         grid.row([Some("é".to_owned()), Some("7".to_owned()), None]);
         grid.row([Some("search\n".to_owned()), Some("12345".to_owned()), None]);
         assert_eq!(grid.shown(Paint::off()), "name     calls\né            7\nsearch   12345\n");
-        assert_eq!((cut("abcdef", 4), cut("abc", 4)), ("abc…".to_owned(), "abc".to_owned()));
         assert_eq!((shortened("abcdef", 4), shortened("äbcdef", 5)), ("ab…f".to_owned(), "äb…ef".to_owned()));
     }
 

@@ -10,7 +10,7 @@ use super::feed::Shot;
 use super::view::{SORTS, View};
 use crate::facts::alerts::Alert;
 use crate::facts::functions::{Function, Sort};
-use crate::grid::cut;
+use crate::grid::shortened;
 use crate::paint::safe;
 use crate::status::resources;
 use crate::units::{bytes, count, digits, rate, time};
@@ -139,11 +139,13 @@ fn table(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let columns: Vec<&Column> = COLUMNS.iter().filter(|column| area.width >= column.from).collect();
     let numbers: u16 = columns.iter().map(|column| column.width + 1).sum();
     let names = area.width.saturating_sub(numbers).max(8);
-    let has_module = area.width >= WITH_MODULE;
+    // Of functions that have one name, the modules tell them apart.
+    let is_shared = |name: &str| rows.iter().filter(|function| function.name == name).nth(1).is_some();
     let name = |function: &Function| {
+        let has_module = area.width >= WITH_MODULE || is_shared(&function.name);
         let module = function.module.as_deref().filter(|_| has_module).unwrap_or_default();
         let text = if module.is_empty() { function.name.clone() } else { format!("{module}::{}", function.name) };
-        Cell::from(cut(&safe(&text), names.into()))
+        Cell::from(shortened(&safe(&text), names.into()))
     };
     let number = |text: String| Cell::from(Line::from(text).right_aligned());
     let body = rows.iter().skip(view.first).take(view.page).map(|function| {
@@ -221,6 +223,21 @@ mod tests {
         assert!(!small.contains("\x1b") && !small.contains("shop::"), "{small}");
         let large = drawn(200, 60, &mut view());
         assert!(large.contains("shop::function 54") && large.contains("B/call") && large.contains("a name"), "{large}");
+    }
+
+    #[test]
+    fn functions_of_one_name_are_told_apart_by_their_modules() {
+        let mut shot = Shot::default();
+        let function = |module: &str| Function {
+            name: "flush".to_owned(),
+            module: Some(module.to_owned()),
+            ..Function::default()
+        };
+        shot.functions.rows = vec![function("shop::cart"), function("shop::orders::book")];
+        let mut view = View::new(Sort::SelfCpu, "", 10);
+        view.take(Ok(shot));
+        let small = drawn(80, 24, &mut view);
+        assert!(small.contains("shop::cart::flush") && small.contains("book::flush"), "{small}");
     }
 
     #[test]
