@@ -30,6 +30,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "passed", without: Some("bare"), call: passed },
     Row { name: "bare poll", without: None, call: bare_poll },
     Row { name: "measured poll", without: Some("bare poll"), call: measured_poll },
+    Row { name: "passed poll", without: Some("bare poll"), call: passed_poll },
     Row { name: "bare allocation", without: None, call: |x| allocation(&System, x) },
     Row { name: "counted allocation", without: Some("bare allocation"), call: |x| allocation(&COUNTED, x) },
 ];
@@ -85,6 +86,16 @@ fn bare_poll(x: u64) -> u64 {
 #[inline(never)]
 fn measured_poll(x: u64) -> u64 {
     poll(polled(x))
+}
+
+#[profiled(sample = never)]
+async fn counted(x: u64) -> u64 {
+    ready(black_box(x)).await
+}
+
+#[inline(never)]
+fn passed_poll(x: u64) -> u64 {
+    poll(counted(x))
 }
 
 fn poll(future: impl Future<Output = u64>) -> u64 {

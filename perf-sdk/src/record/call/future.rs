@@ -14,6 +14,7 @@ use super::fast::{self, Closed, Exit};
 use super::guard;
 use super::root;
 use super::slow::{self, leave_for_good, pop, push};
+use crate::clock;
 use crate::outcome::Outcome;
 use crate::record::locks::holding;
 use crate::record::registry;
@@ -277,6 +278,14 @@ impl Call {
     fn enter_on(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
         match self.enter_plain(record) {
             Some(open) => Some(open),
+            None => self.enter_not_plain(record),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_not_plain(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
+        match self.enter_passed(record) {
+            Some(open) => Some(open),
             None => self.enter_any(),
         }
     }
@@ -321,6 +330,42 @@ impl Call {
         }
         here.slot().set(record.slot());
         opened.map(|(place, _)| OpenPoll { record, place })
+    }
+
+    /// As [`enter_any`](Self::enter_any), of most pieces that are count-only: the thread has not
+    /// left the CPU. `None` if this path does not apply; then nothing has changed.
+    #[inline(always)]
+    fn enter_passed(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
+        if clock::may_have_left()
+            || thread::panicking()
+            || record.borrowed.get()
+            || record.in_place.is_due(record.serial())
+        {
+            return None;
+        }
+        let top = record.top();
+        let node = match &self.state {
+            State::Started(started) if started.weight == 0 && ptr::eq(started.record, record) => {
+                started.node.is_child_of(top).then_some(started.node)?
+            }
+            State::New { site, under: None } if !site.rests() && !switch::is_off() => {
+                let node = top.last_child();
+                let ahead = node.blocks.ahead();
+                if !node.is(site) || !node.is_child_of(top) || ahead == 0 {
+                    return None;
+                }
+                let future = node.shard()?.future()?;
+                node.blocks.pass(ahead);
+                future.started.add(1);
+                let is_outermost = !node.path().is_within_itself;
+                let started = Started { weight: 0, cpu_weight: 0, is_outermost, ..Started::plain(record, node) };
+                self.state = State::Started(started);
+                node
+            }
+            _ => return None,
+        };
+        record.set_top(node);
+        Some(OpenPoll { record, place: Place::passed(top) })
     }
 
     #[inline(never)]
@@ -468,7 +513,7 @@ impl Call {
     pub(crate) fn leave(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
         let OpenPoll { record, place } = open;
         let Some(here) = record.home.here().filter(|_| place.is_plain()) else {
-            return self.leave_elsewhere(record, place, outcome);
+            return self.leave_without_clock(record, place, outcome);
         };
         let ticks = record.wall.counter();
         if here.slot().get() != record.slot() {
@@ -535,6 +580,38 @@ impl Call {
             push_finished(record, node, total.max(busy), cpu, allocated_bytes, ticks, outcome)
         };
         if is_full { Exit::Full } else { Exit::Done }
+    }
+
+    /// A piece ends, of most that are count-only.
+    #[inline(never)]
+    fn leave_without_clock(&mut self, record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
+        if !self.leave_counted(record, place, outcome) {
+            self.leave_elsewhere(record, place, outcome);
+        }
+    }
+
+    /// As [`leave_elsewhere`](Self::leave_elsewhere), of most pieces that are count-only. False if
+    /// this path does not apply; then nothing has changed.
+    #[inline(always)]
+    fn leave_counted(&mut self, record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) -> bool {
+        let Some(below) = place.below().filter(|_| place.untimed().is_none()) else { return false };
+        let State::Started(Started { node, .. }) = self.state else { return false };
+        if clock::may_have_left()
+            || Slot::get() != record.slot()
+            || record.borrowed.get()
+            || !ptr::eq(record.top(), node)
+        {
+            return false;
+        }
+        let Some(future) = node.shard().and_then(SiteShard::future) else { return false };
+        record.set_top(below);
+        future.polls.add(1);
+        if let Some(outcome) = outcome {
+            self.state = State::Over;
+            node.count(outcome);
+            future.finished.add(1);
+        }
+        true
     }
 
     /// A piece ends that is count-only, or is timed, or by the operating system's clock.
