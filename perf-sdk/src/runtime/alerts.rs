@@ -43,7 +43,7 @@ use crate::snapshot::{LeakFinding, Leaks, read_json, write_json};
 
 /// The time between the start and the first judgement: one round of the history.
 const FIRST: Duration = Duration::from_secs(2);
-/// The time between two judgements of an idle process is longer by this factor.
+/// The time between two judgements of a process that takes little is longer by this factor.
 const IDLE_FACTOR: u32 = 2;
 /// Memory that a turn may need at most.
 const TURN_BYTES: usize = 4 << 20;

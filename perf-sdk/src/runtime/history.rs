@@ -33,8 +33,8 @@ const MORE: usize = 5;
 /// A reading that was not taken anew is repeated after this many seconds, since three seconds
 /// without one are a gap.
 const REPEATED_AFTER: u64 = 2;
-/// Pauses of an idle process are longer by this factor: rounds that are two seconds apart leave no
-/// gap.
+/// Pauses of a process that takes little are longer by this factor: rounds that are two seconds
+/// apart leave no gap.
 const IDLE_FACTOR: u32 = 2;
 
 /// The history of a profiler that starts. It is closed again if the start fails.

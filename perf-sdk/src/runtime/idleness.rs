@@ -1,11 +1,15 @@
-//! Longer pauses while the process does next to nothing.
+//! Longer pauses while the process does little.
 
 use std::time::{Duration, Instant};
 
 use crate::clock;
 
-/// A process is idle while it takes less than this part of a core.
+/// A process is idle while it takes less than this part of a core,
 const IDLE_SHARE: u64 = 200;
+/// and small while it takes less than this one.
+const SMALL_SHARE: u64 = 20;
+/// Pauses of a small process are longer by this factor at most.
+const SMALL_FACTOR: u32 = 2;
 
 /// Whether the process does anything, as it was asked at each turn of a job.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ impl Idleness {
         Self { before: None, factor: 1, most }
     }
 
-    /// The pause after a turn: twice that after the turn before while the process is idle, and the
-    /// given one once it is not.
+    /// The pause after a turn: twice that after the turn before while the process is idle, twice the
+    /// given one while it is small, and the given one once it is neither.
     ///
     /// **Cost.** A system call.
     pub(super) fn pause_now(&mut self, pause: Duration) -> Duration {
@@ -32,11 +36,18 @@ impl Idleness {
 
     fn pause(&mut self, pause: Duration, now: Instant, cpu_ns: Option<u64>) -> Duration {
         let before = std::mem::replace(&mut self.before, cpu_ns.map(|cpu_ns| (now, cpu_ns)));
-        let is_idle = before.zip(cpu_ns).is_some_and(|((at, was_ns), now_ns)| {
-            let time_ns = now.duration_since(at).as_nanos() as u64;
-            now_ns.saturating_sub(was_ns) < time_ns / IDLE_SHARE
-        });
-        self.factor = if is_idle { (self.factor * 2).min(self.most) } else { 1 };
+        let takes_less_than = |share: u64| {
+            before.zip(cpu_ns).is_some_and(|((at, was_ns), now_ns)| {
+                let time_ns = now.duration_since(at).as_nanos() as u64;
+                now_ns.saturating_sub(was_ns) < time_ns / share
+            })
+        };
+        let most = match () {
+            () if takes_less_than(IDLE_SHARE) => self.most,
+            () if takes_less_than(SMALL_SHARE) => self.most.min(SMALL_FACTOR),
+            () => 1,
+        };
+        self.factor = (self.factor * 2).min(most);
         pause.saturating_mul(self.factor)
     }
 }
@@ -58,7 +69,7 @@ mod tests {
         };
         let idle = [(0, 900), (1_000, 904), (3_000, 905), (7_000, 906), (11_000, 920)];
         assert_eq!(pauses(&idle), [1, 2, 4, 4, 4]);
-        assert_eq!(pauses(&[(15_000, 960), (16_000, 965), (17_000, 966)]), [1, 1, 2], "it works, and is idle again");
+        assert_eq!(pauses(&[(15_000, 1_160), (16_000, 1_165), (17_000, 1_166)]), [1, 2, 4], "works, is small, is idle");
         assert_eq!(idleness.pause(second, start + second * 20, None), second, "nobody knows");
     }
 }

@@ -20,7 +20,7 @@ use crate::target::{Figures, Target, Targets, Window};
 
 /// The time between two decisions.
 const INTERVAL: Duration = Duration::from_secs(15);
-/// The time between two decisions of an idle process is longer by this factor.
+/// The time between two decisions of a process that takes little is longer by this factor.
 const IDLE_FACTOR: u32 = 2;
 /// The mean of a rule's metric is taken over this time for forecasts.
 const MEAN: Duration = Duration::from_secs(600);

@@ -17,13 +17,13 @@ use crate::reading::{self, Reading};
 use crate::record::Part;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
-use crate::target::{Judgement, Moment, Targets};
+use crate::target::{Judgement, KeptBudgets, Moment, Targets};
 
 /// The time between two judgements.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The time from the start to the second judgement, the first one that has figures.
 const FIRST: Duration = Duration::from_secs(2);
-/// The time between two judgements of an idle process is longer by this factor.
+/// The time between two judgements of a process that takes little is longer by this factor.
 const IDLE_FACTOR: u32 = 2;
 /// Memory that a turn may need at most.
 const TURN_BYTES: usize = 4 << 20;
@@ -63,6 +63,7 @@ struct Seen {
     /// Up to when traffic is known: as a second of the history too.
     until: Instant,
     second: u32,
+    budgets: KeptBudgets,
 }
 
 impl Judge {
@@ -76,7 +77,13 @@ impl Judge {
         if targets.is_empty() {
             return Ok(None);
         }
-        let seen = Seen { first: None, traffic: Duration::ZERO, until: Instant::now(), second: 0 };
+        let seen = Seen {
+            first: None,
+            traffic: Duration::ZERO,
+            until: Instant::now(),
+            second: 0,
+            budgets: KeptBudgets::default(),
+        };
         Ok(Some(Arc::new(Self { targets, baseline, seen: Mutex::new(seen) })))
     }
 
@@ -85,8 +92,14 @@ impl Judge {
         self.targets.functions().map(str::to_owned).collect()
     }
 
-    /// Judges now, and shows the result in snapshots.
+    /// Judges all of it now, and shows the result in snapshots.
     pub(super) fn judge(&self) -> Judgement {
+        self.seen.lock().unpoisoned().budgets = KeptBudgets::default();
+        self.judge_again()
+    }
+
+    /// As [`judge`](Self::judge), with error budgets that are some seconds old.
+    fn judge_again(&self) -> Judgement {
         let judgement = self.judged();
         collect::set_targets(Some(judgement.clone()));
         judgement
@@ -94,6 +107,7 @@ impl Judge {
 
     fn judged(&self) -> Judgement {
         let mut seen = self.seen.lock().unpoisoned();
+        let mut budgets = std::mem::take(&mut seen.budgets);
         let readings = reading::latest();
         if seen.first.is_none() && !readings.0.is_empty() {
             seen.first = Some((readings.0.clone(), Instant::now()));
@@ -101,7 +115,7 @@ impl Judge {
         // It is taken while the history is not asked, since it may need its lock.
         let is_young = seen.first.as_ref().is_none_or(|(_, at)| at.elapsed() < YOUNG);
         let whole = is_young.then(|| Whole(collect::take()));
-        let judge = |history: Option<&History>| {
+        let mut judge = |history: Option<&History>| {
             let now = Now {
                 readings: &readings,
                 first: seen.first.as_ref().map(|(first, at)| (first.as_slice(), at.elapsed())),
@@ -116,10 +130,12 @@ impl Judge {
             let new = if calls.is_none_or(|calls| calls > 0.0) { seen.until.elapsed() } else { Duration::ZERO };
             let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
             let traffic = seen.traffic + new;
-            (self.targets.judge(&live, Moment { at_unix_ns, traffic }), second, traffic)
+            let moment = Moment { at_unix_ns, traffic };
+            (self.targets.judge_again(&live, moment, &mut budgets), second, traffic)
         };
         let judged = history::ask(|history| judge(Some(history)));
         let (judgement, second, traffic) = judged.unwrap_or_else(|| judge(None));
+        seen.budgets = budgets;
         if second > seen.second || second == 0 {
             (seen.second, seen.traffic, seen.until) = (second, traffic, Instant::now());
         }
@@ -135,7 +151,7 @@ pub(super) fn job(judge: Arc<Judge>) -> Job {
         Box::new(move || {
             let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
             if headroom::is_there(TURN_BYTES) {
-                memory::uncounted(|| drop(shown.0.judge()));
+                memory::uncounted(|| drop(shown.0.judge_again()));
             }
             let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
             let pause = idleness.pause_now(std::mem::replace(&mut pause, INTERVAL));

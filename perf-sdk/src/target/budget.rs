@@ -43,6 +43,17 @@ pub(crate) struct Good {
     pub(crate) min_events: u64,
 }
 
+/// The shortest window of a budget's burn rates.
+pub(super) fn shortest_window(period: Duration) -> Duration {
+    let shortest = PAIRS.iter().map(|(_, _, short, _)| *short).min().unwrap_or_default();
+    Duration::from_secs(shortest).mul_f64(scale(period))
+}
+
+/// Windows of a period are longer than those of [`PERIOD`] by this factor.
+fn scale(period: Duration) -> f64 {
+    period.as_secs_f64() / PERIOD.as_secs_f64()
+}
+
 /// Why a window has no burn rate.
 enum Silent {
     NoData(String),
@@ -57,7 +68,7 @@ pub(crate) fn budget(function: &str, good: Good, figures: &dyn Figures, at_unix_
         Err(Silent::NoData(reason)) => (None, format!("no data: {reason}")),
         Err(Silent::NotEvaluable(reason)) => (None, format!("not evaluable: {reason}")),
     };
-    let scale = good.period.as_secs_f64() / PERIOD.as_secs_f64();
+    let scale = scale(good.period);
     let burn_rates = PAIRS.map(|(factor, long, short, severity)| {
         let [long, short] = [long, short].map(|seconds| Duration::from_secs(seconds).mul_f64(scale));
         let (over_long, over_short) = (of(long), of(short));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::budget::{Good, budget};
+use super::budget::{Good, budget, shortest_window};
 use super::current::current;
 use super::definition::{PERIOD, Target};
 use super::figures::{Figure, Figures, Missing, Moment, Window};
@@ -19,13 +19,40 @@ impl Targets {
     ///
     /// **Cost.** One question to `figures` for each target, and ten for each error budget.
     pub(crate) fn judge(&self, figures: &dyn Figures, moment: Moment) -> Judgement {
-        let targets = self.all.iter().map(|target| target.judge(figures, moment)).collect();
+        self.judge_again(figures, moment, &mut KeptBudgets::default())
+    }
+
+    /// As [`judge`](Self::judge), with the error budgets of before while they are younger than
+    /// a tenth of their shortest window.
+    pub(crate) fn judge_again(&self, figures: &dyn Figures, moment: Moment, kept: &mut KeptBudgets) -> Judgement {
+        kept.0.resize_with(self.all.len(), || None);
+        let each = self.all.iter().zip(&mut kept.0);
+        let targets = each.map(|(target, kept)| target.judge(figures, moment, kept)).collect();
         Judgement { at_unix_ns: moment.at_unix_ns, targets }
     }
 }
 
+/// The latest error budget of each target.
+#[derive(Debug, Default)]
+pub(crate) struct KeptBudgets(Vec<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    at_unix_ns: u64,
+    /// The limit from which calls are bad.
+    upper: f64,
+    budget: ErrorBudget,
+}
+
+impl Kept {
+    fn is_of(&self, upper: f64, period: Duration, at_unix_ns: u64) -> bool {
+        let age = at_unix_ns.checked_sub(self.at_unix_ns).map(Duration::from_nanos);
+        self.upper == upper && age.is_some_and(|age| age < shortest_window(period) / 10)
+    }
+}
+
 impl Target {
-    pub(crate) fn judge(&self, figures: &dyn Figures, moment: Moment) -> TargetState {
+    fn judge(&self, figures: &dyn Figures, moment: Moment, kept: &mut Option<Kept>) -> TargetState {
         let window = Window { at_unix_ns: moment.at_unix_ns, length: self.length() };
         let mut state = TargetState {
             name: self.title(),
@@ -42,7 +69,7 @@ impl Target {
         };
         if let Some(upper) = state.upper.or(fixed(self.that.below)) {
             state.upper = Some(upper);
-            self.judge_budget(upper, figures, window, &mut state);
+            self.judge_budget(upper, figures, window, &mut state, kept);
         }
         state.lower = state.lower.or(fixed(self.that.above));
         state
@@ -130,7 +157,14 @@ impl Target {
         }
     }
 
-    fn judge_budget(&self, upper: f64, figures: &dyn Figures, window: Window, state: &mut TargetState) {
+    fn judge_budget(
+        &self,
+        upper: f64,
+        figures: &dyn Figures,
+        window: Window,
+        state: &mut TargetState,
+        kept: &mut Option<Kept>,
+    ) {
         let Some((function, figure)) = self.that.metric.calls() else { return };
         let (bad, objective) = match figure {
             CallFigure::Quantile(share) => (CallFigure::SlowerThan(upper), share),
@@ -143,13 +177,17 @@ impl Target {
         }
         let good =
             Good { bad, objective, period: self.period.unwrap_or(PERIOD), min_events: self.least_events().max(1) };
-        let budget = budget(function, good, figures, window.at_unix_ns);
+        let at_unix_ns = window.at_unix_ns;
+        if !kept.as_ref().is_some_and(|kept| kept.is_of(upper, good.period, at_unix_ns)) {
+            *kept = Some(Kept { at_unix_ns, upper, budget: budget(function, good, figures, at_unix_ns) });
+        }
+        let Some(Kept { budget, .. }) = kept else { return };
         if matches!(state.status, Status::Met | Status::AtRisk)
-            && let Some((status, reason)) = self.of_budget(&budget)
+            && let Some((status, reason)) = self.of_budget(budget)
         {
             (state.status, state.reason) = (status, reason);
         }
-        state.budget = Some(budget);
+        state.budget = Some(budget.clone());
     }
 
     /// What the error budget changes about the status.

@@ -299,6 +299,30 @@ fn a_budget_that_burns_too_fast_puts_a_met_target_at_risk() {
 }
 
 #[test]
+fn budgets_are_kept_for_a_tenth_of_their_shortest_window() {
+    let failing = |bad_in| Program::running_for(860_000.0).calls("f", 290.0, 1_000, 0.01, bad_in);
+    let rates = |period: Option<u64>, later: u64| {
+        let mut target = Target::new("error_ratio(f) < 50%").unwrap().objective(99.0);
+        target.period = period.map(Duration::from_secs);
+        let mut targets = Targets::new();
+        targets.add(target).unwrap();
+        let mut kept = KeptBudgets::default();
+        let mut rate = |program: &Program, moment: Moment| {
+            targets.judge_again(program, moment, &mut kept).targets[0].budget.clone().unwrap().burn_rates[0].short_rate
+        };
+        let first = rate(&failing(10), moment(900));
+        let at_unix_ns = moment(900).at_unix_ns + later * 1_000_000_000;
+        (first, rate(&failing(2), Moment { at_unix_ns, ..moment(900) }))
+    };
+    for (period, kept_seconds) in [(None, 30), (Some(86_400), 1)] {
+        let (first, second) = rates(period, kept_seconds - 1);
+        assert!(first.is_some() && first == second, "{first:?}, {second:?}");
+        let (first, second) = rates(period, kept_seconds);
+        assert!(second > first, "{first:?}, {second:?}");
+    }
+}
+
+#[test]
 fn few_bad_calls_do_not_burn_a_budget() {
     let one = |bad_in: usize, calls: usize| {
         let program = Program::running_for(860_000.0).calls("f", 290.0, calls, 0.01, bad_in);

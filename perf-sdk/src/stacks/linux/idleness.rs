@@ -21,26 +21,27 @@ pub(super) struct Idleness {
     /// Since when evaluations found next to nothing.
     since: Instant,
     program_ns: Option<u64>,
-    /// Whether the program took little of a processor since the evaluation before.
-    is_slow: bool,
+    /// Since when the program takes little of a processor. `None` if it does not.
+    slow_since: Option<Instant>,
 }
 
 impl Idleness {
     /// The current time, after an earlier evaluation; `own` are the profiler's threads.
     pub(super) fn after(before: Option<Self>, own: &[u32], period_ns: u64) -> Self {
         let (at, program_ns) = (Instant::now(), program_ns(own));
-        let is_slow = before.as_ref().is_some_and(|before| {
+        let slow = before.as_ref().filter(|before| {
             let took = program_ns.zip(before.program_ns).map(|(now, before)| now.saturating_sub(before));
             took.is_some_and(|took| Duration::from_nanos(took) * SMALL_PART < at.duration_since(before.at))
         });
+        let slow_since = slow.map(|before| before.slow_since.unwrap_or(before.at));
         let idle = before.filter(|before| is_little(before.program_ns, program_ns, period_ns));
-        Self { at, since: idle.map_or(at, |before| before.since), program_ns, is_slow }
+        Self { at, since: idle.map_or(at, |before| before.since), program_ns, slow_since }
     }
 
-    /// Whether the program took less than a tenth of a processor since the evaluation before. False
-    /// for the first one.
-    pub(super) fn is_slow(&self) -> bool {
-        self.is_slow
+    /// How long each evaluation found that the program had taken less than a tenth of a processor
+    /// since the one before. `None` if it had not, and for the first one.
+    pub(super) fn slow_for(&self) -> Option<Duration> {
+        self.slow_since.map(|since| self.at.duration_since(since))
     }
 
     /// How long the program was idle before this evaluation.
@@ -125,24 +126,24 @@ mod tests {
     fn it_lasts_until_something_runs() {
         let at = Instant::now() - Duration::from_secs(20);
         let program_ns = program_ns(&[]).map(|now| now + (1 << 40));
-        let quiet = Idleness { at, since: at, program_ns, is_slow: false };
+        let quiet = Idleness { at, since: at, program_ns, slow_since: None };
         let later = Idleness::after(Some(quiet), &[], 0);
         assert!(later.lasted() >= Duration::from_secs(20), "{later:?}");
-        assert!(later.is_slow());
+        assert!(later.slow_for() >= Some(Duration::from_secs(20)));
     }
 
     #[test]
     fn a_program_that_takes_a_tenth_of_a_processor_is_not_slow() {
         let before = |seconds, program_ns| {
             let at = Instant::now() - Duration::from_secs(seconds);
-            Idleness { at, since: at, program_ns, is_slow: true }
+            Idleness { at, since: at, program_ns, slow_since: Some(at) }
         };
         let took = |ns| program_ns(&[]).map(|now| now.saturating_sub(ns));
-        assert!(!Idleness::after(None, &[], 0).is_slow(), "nothing is known");
-        assert!(!Idleness::after(Some(before(20, None)), &[], 0).is_slow(), "nothing is known");
+        assert!(Idleness::after(None, &[], 0).slow_for().is_none(), "nothing is known");
+        assert!(Idleness::after(Some(before(20, None)), &[], 0).slow_for().is_none(), "nothing is known");
         // All that this process took counts as taken within a nanosecond.
-        assert!(!Idleness::after(Some(before(0, Some(0))), &[], 0).is_slow());
+        assert!(Idleness::after(Some(before(0, Some(0))), &[], 0).slow_for().is_none());
         // What other tests take within an hour is less than a tenth of it.
-        assert!(Idleness::after(Some(before(3_600, took(0))), &[], 0).is_slow());
+        assert!(Idleness::after(Some(before(3_600, took(0))), &[], 0).slow_for().is_some());
     }
 }

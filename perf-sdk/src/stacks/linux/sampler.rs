@@ -48,10 +48,10 @@ use crate::scope::Site;
 
 /// The interval between two evaluations, unless rings would fill up.
 const LOOK: Duration = Duration::from_millis(250);
-/// The interval while the program takes little of a processor. Waking up is most of the cost of
-/// an idle process's sampler.
+/// The interval while the program takes little of a processor, or nothing. Waking up is most of
+/// the cost of an idle process's sampler.
 const QUIET_LOOK: Duration = Duration::from_millis(500);
-/// The interval once next to nothing was found for so long.
+/// The interval once it did so for so long.
 const LONG_QUIET_LOOK: Duration = Duration::from_secs(1);
 const LONG_QUIET: Duration = Duration::from_secs(10);
 /// An evaluation may take one part in this many of the time until the next one.
@@ -232,7 +232,11 @@ impl Sampler {
             let pause = if is_long { LONG_QUIET_LOOK.min(fill.saturating_mul(5) / 3) } else { QUIET_LOOK.min(fill) };
             (idleness, pause)
         });
-        let look = if self.quiet.as_ref().is_some_and(|(idleness, _)| idleness.is_slow()) { QUIET_LOOK } else { LOOK };
+        let look = match self.quiet.as_ref().and_then(|(idleness, _)| idleness.slow_for()) {
+            None => LOOK,
+            Some(slow) if slow < LONG_QUIET => QUIET_LOOK,
+            Some(_) => LONG_QUIET_LOOK,
+        };
         look.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
