@@ -10,7 +10,7 @@ const AT_ONCE: u64 = 1_000_000_000;
 /// How long that beginning is, from the first reading on, in nanoseconds.
 const BEGINNING: u64 = 60_000_000_000;
 /// The longest wait for the next reading, in nanoseconds, however much was spent.
-const LONGEST_WAIT: u64 = 300_000_000_000;
+const LONGEST_WAIT: u64 = 1_200_000_000_000;
 
 /// A reading is followed by a wait that makes it a four-thousandth of a core, or by the longest
 /// one. At the beginning there is none.
@@ -71,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn readings_are_a_four_thousandth_of_a_core_or_five_minutes_apart() {
-        // At the beginning four of a quarter of a second, and then one in five minutes.
-        assert_eq!(readings(SECOND / 4), 4 + 36_000 / 300);
+    fn readings_are_a_four_thousandth_of_a_core_or_twenty_minutes_apart() {
+        // At the beginning two of half a second, and then one in twenty minutes.
+        assert_eq!(readings(SECOND / 2), 2 + 36_000 / 1_200);
         // Of ten milliseconds those of the first minute, and then one in forty seconds.
         assert_eq!(readings(SECOND / 100), 7 + (36_000_u64 - 70).div_ceil(40));
     }

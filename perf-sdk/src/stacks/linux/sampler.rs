@@ -222,22 +222,22 @@ impl Sampler {
         let period_ns = self.signalling.period_ns();
         let fill = Duration::from_nanos(period_ns.saturating_mul(self.threads.ring_samples()));
         let fill = if period_ns == 0 { Duration::MAX } else { fill };
+        // Rings are half full after `fill`, and hold a second of usual stacks at the default rate.
+        let nearly_full = fill.saturating_mul(5) / 3;
         let patience = self.threads.patience(Duration::from_nanos(2 * period_ns));
         let before = self.quiet.take();
         self.quiet = (patience == Duration::MAX).then(|| {
             let idleness = Idleness::after(before.map(|(before, _)| before), &(self.host.own)(), period_ns);
-            // Rings are half full after `fill`, and hold a second of usual stacks at the default
-            // rate.
             let is_long = idleness.lasted() >= LONG_QUIET;
-            let pause = if is_long { LONG_QUIET_LOOK.min(fill.saturating_mul(5) / 3) } else { QUIET_LOOK.min(fill) };
+            let pause = if is_long { LONG_QUIET_LOOK.min(nearly_full) } else { QUIET_LOOK.min(fill) };
             (idleness, pause)
         });
         let look = match self.quiet.as_ref().and_then(|(idleness, _)| idleness.slow_for()) {
-            None => LOOK,
-            Some(slow) if slow < LONG_QUIET => QUIET_LOOK,
-            Some(_) => LONG_QUIET_LOOK,
+            None => LOOK.min(fill),
+            Some(slow) if slow < LONG_QUIET => QUIET_LOOK.min(fill),
+            Some(_) => LONG_QUIET_LOOK.min(nearly_full),
         };
-        look.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+        look.min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
     /// Uses perf's clock where it costs little.
