@@ -7,7 +7,7 @@ use crate::histogram::Histogram;
 use crate::history::{FunctionId, FunctionReading, History, Pace};
 use crate::reading::{Absence, Description, Labels, Reading, Unit};
 use crate::snapshot::{self, Calls, Function, Live as LiveHeap, Snapshot, Totals};
-use crate::target::{Judgement, Moment, Status, Targets};
+use crate::target::{Judgement, KeptBudgets, Moment, Status, Targets};
 
 const START: u64 = 1_795_000_007;
 
@@ -113,7 +113,7 @@ impl Program {
         );
         let targets = Targets::parse(text, "test").unwrap_or_else(|error| panic!("{error}"));
         let at_unix_ns = (START + self.second - 1) * 1_000_000_000;
-        targets.judge(&live, Moment { at_unix_ns, traffic: Duration::from_secs(600) })
+        targets.judge(&live, Moment { at_unix_ns, traffic: Duration::from_secs(600) }, &mut KeptBudgets::default())
     }
 }
 
@@ -230,7 +230,8 @@ fn without_a_history_only_the_start_is_known() {
             },
         );
         let moment = Moment { at_unix_ns: START * 1_000_000_000, traffic: Duration::from_secs(600) };
-        let state = Targets::parse(text, "test").unwrap().judge(&live, moment).targets.remove(0);
+        let state =
+            Targets::parse(text, "test").unwrap().judge(&live, moment, &mut KeptBudgets::default()).targets.remove(0);
         (state.status, state.reason)
     };
     assert_eq!(judge(20, "p95(search) < 1s").0, Status::Met);
@@ -262,7 +263,7 @@ fn a_snapshot_as_a_whole_has_figures() {
                 self_cpu(search) < 100%; allocated(search) < 1MB/s; live(search) < 1MB; hit_ratio(results) > 1%";
     let targets = Targets::parse(text, "test").unwrap();
     let moment = Moment { at_unix_ns: START * 1_000_000_000, traffic: Duration::from_secs(600) };
-    let judgement = targets.judge(&Whole(snapshot), moment);
+    let judgement = targets.judge(&Whole(snapshot), moment, &mut KeptBudgets::default());
     let expected = [0.019, 40.0, 0.05, 1.0, 0.4, 2_000.0, 154.0, 0.8];
     for ((found, _), value) in values(&judgement).into_iter().zip(expected) {
         assert!((found / value - 1.0).abs() < 0.012, "{found} is not {value}");

@@ -26,8 +26,8 @@ impl Idleness {
         Self { before: None, factor: 1, most }
     }
 
-    /// The pause after a turn: twice that after the turn before while the process is idle, twice the
-    /// given one while it is small, and the given one once it is neither.
+    /// The pause after a turn: twice that after the turn before while the process is idle, twice
+    /// the given one while it is small, and the given one once it is neither.
     ///
     /// **Cost.** A system call.
     pub(super) fn pause_now(&mut self, pause: Duration) -> Duration {

@@ -131,7 +131,7 @@ impl Judge {
             let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
             let traffic = seen.traffic + new;
             let moment = Moment { at_unix_ns, traffic };
-            (self.targets.judge_again(&live, moment, &mut budgets), second, traffic)
+            (self.targets.judge(&live, moment, &mut budgets), second, traffic)
         };
         let judged = history::ask(|history| judge(Some(history)));
         let (judgement, second, traffic) = judged.unwrap_or_else(|| judge(None));

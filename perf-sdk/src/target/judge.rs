@@ -15,16 +15,11 @@ use crate::expression::{Bound, CallFigure, Dimension, Formula, Limit, Parameters
 const SETTLED: Duration = Duration::from_secs(300);
 
 impl Targets {
-    /// Judges all targets.
+    /// Judges all targets. Error budgets are those that are kept, while they are younger than a
+    /// tenth of their shortest window.
     ///
-    /// **Cost.** One question to `figures` for each target, and ten for each error budget.
-    pub(crate) fn judge(&self, figures: &dyn Figures, moment: Moment) -> Judgement {
-        self.judge_again(figures, moment, &mut KeptBudgets::default())
-    }
-
-    /// As [`judge`](Self::judge), with the error budgets of before while they are younger than
-    /// a tenth of their shortest window.
-    pub(crate) fn judge_again(&self, figures: &dyn Figures, moment: Moment, kept: &mut KeptBudgets) -> Judgement {
+    /// **Cost.** One question to `figures` for each target, and ten for each new error budget.
+    pub(crate) fn judge(&self, figures: &dyn Figures, moment: Moment, kept: &mut KeptBudgets) -> Judgement {
         kept.0.resize_with(self.all.len(), || None);
         let each = self.all.iter().zip(&mut kept.0);
         let targets = each.map(|(target, kept)| target.judge(figures, moment, kept)).collect();

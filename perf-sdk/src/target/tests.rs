@@ -52,7 +52,7 @@ fn program(is_good: bool) -> Program {
 
 fn judged(text: &str, program: &Program) -> TargetState {
     let targets = Targets::parse(text, "test").unwrap_or_else(|error| panic!("{error}"));
-    targets.judge(program, moment(900)).targets.remove(0)
+    targets.judge(program, moment(900), &mut KeptBudgets::default()).targets.remove(0)
 }
 
 /// Status and reason.
@@ -67,7 +67,7 @@ fn tables_of_performance_guides_are_met_and_missed() {
         let targets = Targets::parse_toml(text, name).unwrap_or_else(|error| panic!("{error}"));
         assert!(targets.iter().count() >= 5, "{name}");
         for (is_good, expected) in [(true, Status::Met), (false, Status::Missed)] {
-            for state in targets.judge(&program(is_good), moment(900)).targets {
+            for state in targets.judge(&program(is_good), moment(900), &mut KeptBudgets::default()).targets {
                 assert_eq!(state.status, expected, "{name}: {state:?}");
             }
         }
@@ -123,7 +123,7 @@ fn near_a_limit_a_target_is_at_risk() {
     }
     let mut targets = Targets::new();
     targets.add(Target::new("resident < 100MB").unwrap().margin(80.0)).unwrap();
-    assert_eq!(targets.judge(&level(85e6), moment(900)).targets[0].status, Status::AtRisk);
+    assert_eq!(targets.judge(&level(85e6), moment(900), &mut KeptBudgets::default()).targets[0].status, Status::AtRisk);
 
     // Of a share what may be lacking counts: 10 % of misses.
     let hits = |share: f64| {
@@ -169,8 +169,8 @@ fn too_few_events_are_no_data_and_say_how_many() {
     assert_eq!(said("hit_ratio(a) > 90%", &lookups(0.0)), (Status::NoData, "no events in 5m".to_owned()));
     let mut targets = Targets::new();
     targets.add(Target::new("p95(f) < 1ms").unwrap().min_events(5)).unwrap();
-    assert_eq!(targets.judge(&calls(4), moment(900)).targets[0].status, Status::NoData);
-    assert_eq!(targets.judge(&calls(5), moment(900)).targets[0].status, Status::Missed);
+    assert_eq!(targets.judge(&calls(4), moment(900), &mut KeptBudgets::default()).targets[0].status, Status::NoData);
+    assert_eq!(targets.judge(&calls(5), moment(900), &mut KeptBudgets::default()).targets[0].status, Status::Missed);
 }
 
 #[test]
@@ -189,7 +189,11 @@ fn a_window_that_the_history_cannot_cover_is_not_evaluable() {
 fn a_name_is_unknown_once_that_is_clear() {
     let program = program(true);
     let at = |text: &str, traffic| {
-        let state = Targets::parse(text, "test").unwrap().judge(&program, moment(traffic)).targets.remove(0);
+        let state = Targets::parse(text, "test")
+            .unwrap()
+            .judge(&program, moment(traffic), &mut KeptBudgets::default())
+            .targets
+            .remove(0);
         (state.status, state.reason)
     };
     let unknown = |reason: &str| (Status::NotEvaluable, reason.to_owned());
@@ -244,7 +248,7 @@ fn burnt(days: f64, ago: f64, one_in: usize) -> TargetState {
     let mut targets = Targets::new();
     let target = Target::new("error_ratio(f) < 100% over 1m").unwrap().objective(99.0);
     targets.add(target.period(Duration::from_secs(7 * 86_400))).unwrap();
-    targets.judge(&program, moment(900)).targets.remove(0)
+    targets.judge(&program, moment(900), &mut KeptBudgets::default()).targets.remove(0)
 }
 
 #[test]
@@ -308,7 +312,7 @@ fn budgets_are_kept_for_a_tenth_of_their_shortest_window() {
         targets.add(target).unwrap();
         let mut kept = KeptBudgets::default();
         let mut rate = |program: &Program, moment: Moment| {
-            targets.judge_again(program, moment, &mut kept).targets[0].budget.clone().unwrap().burn_rates[0].short_rate
+            targets.judge(program, moment, &mut kept).targets[0].budget.clone().unwrap().burn_rates[0].short_rate
         };
         let first = rate(&failing(10), moment(900));
         let at_unix_ns = moment(900).at_unix_ns + later * 1_000_000_000;
@@ -331,7 +335,8 @@ fn few_bad_calls_do_not_burn_a_budget() {
         target.window = None;
         let mut targets = Targets::new();
         targets.add(target).unwrap();
-        let budget = targets.judge(&program, moment(900)).targets.remove(0).budget.unwrap();
+        let budget =
+            targets.judge(&program, moment(900), &mut KeptBudgets::default()).targets.remove(0).budget.unwrap();
         budget.burn_rates[0].clone()
     };
     let (few, many) = (one(10, 40), one(10, 50));
@@ -454,7 +459,7 @@ fn three() -> Judgement {
     let mut targets =
         Targets::parse("p95('GET /search') < 100ms; hit_ratio(documents) > 99%; p95(nothing) < 1s", "t").unwrap();
     targets.add(Target::new("compression_ratio in 60%..80%").unwrap().name("compression")).unwrap();
-    targets.judge(&program(true), moment(60))
+    targets.judge(&program(true), moment(60), &mut KeptBudgets::default())
 }
 
 #[test]
