@@ -49,6 +49,7 @@ pub use definition::Target;
 pub(crate) use definition::least_events;
 #[cfg(feature = "enabled")]
 pub(crate) use figures::{Figure, Figures, Missing, Moment, Window};
+#[cfg(feature = "enabled")]
 pub(crate) use judge::KeptBudgets;
 pub use judgement::{BurnRate, BurnState, ErrorBudget, Judgement, Severity, Status, TargetState};
 pub use list::Targets;
