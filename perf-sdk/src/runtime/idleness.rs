@@ -70,6 +70,8 @@ mod tests {
         let idle = [(0, 900), (1_000, 904), (3_000, 905), (7_000, 906), (11_000, 920)];
         assert_eq!(pauses(&idle), [1, 2, 4, 4, 4]);
         assert_eq!(pauses(&[(15_000, 1_160), (16_000, 1_165), (17_000, 1_166)]), [1, 2, 4], "works, is small, is idle");
+        let small = [(18_000, 1_206), (19_000, 1_216), (20_000, 1_226), (21_000, 1_236)];
+        assert_eq!(pauses(&small), [2, 2, 2, 2], "a small one is read half as often, and no less");
         assert_eq!(idleness.pause(second, start + second * 20, None), second, "nobody knows");
     }
 }
